@@ -1,0 +1,21 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+
+/// What the limiter says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Allowed,
+    /// Not before so long.
+    Wait(Duration),
+}
+
+/// Token buckets by key. The number of keys it remembers is bounded.
+#[async_trait]
+pub trait RateLimiter: Send + Sync {
+    /// Takes one token of a key's bucket.
+    async fn take(&self, key: &str) -> Result<Verdict, StoreError>;
+}
