@@ -1,0 +1,1 @@
+//! The conformance list that every ledger adapter runs.

@@ -25,7 +25,11 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         let good = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if good { Ok(Self(text.into())) } else { Err(TextError::new("key", "1 to 128 visible ASCII characters, no spaces")) }
+        if good {
+            Ok(Self(text.into()))
+        } else {
+            Err(TextError::new("key", "1 to 128 visible ASCII characters, no spaces"))
+        }
     }
 }
 

@@ -183,8 +183,12 @@ impl fmt::Display for Refusal {
             Self::BeforeOpened { account, opened_at } => write!(f, "wallet {account} opened later, at {opened_at}"),
             Self::WalletExists => f.write_str("a wallet of this id exists"),
             Self::WrongStatus(id) => write!(f, "wallet {id} is not in a state that allows this"),
-            Self::NotEmpty { account, balance } => write!(f, "wallet {account} holds {balance}; only an empty wallet can be closed"),
-            Self::LimitBroken { account, balance } => write!(f, "wallet {account} holds {balance}, below the new limit"),
+            Self::NotEmpty { account, balance } => {
+                write!(f, "wallet {account} holds {balance}; only an empty wallet can be closed")
+            }
+            Self::LimitBroken { account, balance } => {
+                write!(f, "wallet {account} holds {balance}, below the new limit")
+            }
             Self::AssetExists => f.write_str("the asset exists with another scale, or is built in"),
             Self::UnknownTransaction => f.write_str("there is no such transaction"),
             Self::NotReversible => f.write_str("only a deposit, withdrawal or transfer can be reversed"),

@@ -51,8 +51,7 @@ pub(crate) use serde_as_text;
 /// True for characters that must not reach a log, a terminal or a store: C0, DEL, C1, and the
 /// bidirectional and line controls that make text lie about its order.
 pub fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A bounded piece of free text; `MAX` is in bytes.
@@ -130,9 +129,7 @@ pub struct Metadata(BTreeMap<Box<str>, Box<str>>);
 
 impl Metadata {
     /// Checks and takes the given names and values.
-    pub fn new<N: AsRef<str>, V: AsRef<str>>(
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, TextError> {
+    pub fn new<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, TextError> {
         let mut map = BTreeMap::new();
         let mut bytes = 0_usize;
         for (name, value) in pairs {

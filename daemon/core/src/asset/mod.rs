@@ -27,8 +27,7 @@ impl AssetCode {
     /// The code as text.
     pub fn as_str(&self) -> &str {
         // Only ASCII is ever stored, so this cannot fail; the empty string would be visible at once.
-        std::str::from_utf8(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
-            .unwrap_or_default()
+        std::str::from_utf8(self.bytes.get(..usize::from(self.len)).unwrap_or_default()).unwrap_or_default()
     }
 }
 

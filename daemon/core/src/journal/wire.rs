@@ -257,10 +257,9 @@ fn event(wire: WireRecord<'_>) -> Result<Event, RecordError> {
             previous: floor(&need(wire.previous, "previous")?)?,
             reason: wire.reason.unwrap_or_default(),
         }),
-        "asset_registered" => Ok(Event::AssetRegistered(Asset {
-            code: need(wire.asset, "asset")?,
-            scale: need(wire.scale, "scale")?,
-        })),
+        "asset_registered" => {
+            Ok(Event::AssetRegistered(Asset { code: need(wire.asset, "asset")?, scale: need(wire.scale, "scale")? }))
+        }
         "epoch_raised" => Ok(Event::EpochRaised { reason: wire.reason.unwrap_or_default() }),
         _ => Err(RecordError::Field("kind")),
     }

@@ -114,7 +114,11 @@ pub(super) fn new_external(asset: Asset) -> Account {
     }
 }
 
-fn apply_transaction(state: &mut State, id: TransactionId, t: &Transaction) -> Result<[Option<Entry>; 2], &'static str> {
+fn apply_transaction(
+    state: &mut State,
+    id: TransactionId,
+    t: &Transaction,
+) -> Result<[Option<Entry>; 2], &'static str> {
     if t.debit.amount != t.amount.debit() || t.credit.amount != t.amount.credit() {
         return Err("its legs do not cancel out");
     }

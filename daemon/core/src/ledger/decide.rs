@@ -141,7 +141,12 @@ impl Decider {
         Ok(outcomes)
     }
 
-    fn command(&mut self, request: &Request, command: &Command, group: Option<(GroupPart, Timestamp)>) -> Result<Outcome, Broken> {
+    fn command(
+        &mut self,
+        request: &Request,
+        command: &Command,
+        group: Option<(GroupPart, Timestamp)>,
+    ) -> Result<Outcome, Broken> {
         match self.known(command) {
             Some(outcome) => Ok(outcome),
             None => self.try_command(request, command, group, None),

@@ -55,7 +55,8 @@ fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, 
         return Err(Refusal::SameWallet);
     }
     let effective_at = effective(moved.effective_at, moment)?;
-    let outside = || state.accounts.get(&AccountId::External(asset.code)).cloned().unwrap_or_else(|| new_external(asset));
+    let outside =
+        || state.accounts.get(&AccountId::External(asset.code)).cloned().unwrap_or_else(|| new_external(asset));
     let side = |id: &Option<WalletId>| id.as_ref().map_or_else(|| Ok(outside()), |id| wallet(state, id).cloned());
     let (from, to) = (side(&moved.from)?, side(&moved.to)?);
     for account in [&from, &to] {
@@ -93,8 +94,7 @@ fn open_for(account: &Account, asset: AssetCode, effective_at: Timestamp) -> Res
 }
 
 fn leg(account: &Account, amount: Balance, below_floor: bool) -> Result<Leg, Refusal> {
-    let balance_after =
-        account.balance.plus(amount).ok_or_else(|| Refusal::BalanceRange(account.id.clone()))?;
+    let balance_after = account.balance.plus(amount).ok_or_else(|| Refusal::BalanceRange(account.id.clone()))?;
     if amount.is_negative() && !below_floor && !account.floor.allows(balance_after) {
         return Err(Refusal::InsufficientFunds { account: account.id.clone(), available: available(account) });
     }

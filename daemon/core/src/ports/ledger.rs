@@ -115,7 +115,8 @@ pub trait LedgerStore: Send + Sync {
 
     /// Balances of an account at each of `times` (ascending), as known at seq `known`. The cost of
     /// one grows with the logarithm of the history; many take the cheaper of look-ups and a walk.
-    async fn balances_at(&self, account: &Account, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, StoreError>;
+    async fn balances_at(&self, account: &Account, times: &[Timestamp], known: u64)
+    -> Result<Vec<Balance>, StoreError>;
 
     /// Entries of a wallet.
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError>;

@@ -183,12 +183,9 @@ fn local_instant(local: DateTime, zone: &Zone) -> Result<Timestamp, MomentError>
             .map(|zoned| Timestamp::from_jiff(zoned.timestamp()))
             .map_err(|_| MomentError::Syntax(text)),
         AmbiguousOffset::Gap { .. } => Err(MomentError::Gap { local: text, zone: name }),
-        AmbiguousOffset::Fold { before, after } => Err(MomentError::Overlap {
-            local: text,
-            zone: name,
-            first: before.to_string(),
-            second: after.to_string(),
-        }),
+        AmbiguousOffset::Fold { before, after } => {
+            Err(MomentError::Overlap { local: text, zone: name, first: before.to_string(), second: after.to_string() })
+        }
     }
 }
 
@@ -241,7 +238,13 @@ pub struct Point {
 
 /// The closes of the calendar periods that end between `from` and `to`, both inclusive. A last
 /// period that is still open at `now` ends at now, marked partial.
-pub fn closes(every: Every, from: Timestamp, to: Timestamp, now: Timestamp, zone: &Zone) -> Result<Vec<Point>, MomentError> {
+pub fn closes(
+    every: Every,
+    from: Timestamp,
+    to: Timestamp,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<Vec<Point>, MomentError> {
     if to < from {
         return Err(MomentError::Backwards { from, to });
     }
@@ -340,7 +343,17 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for bad in ["yesterday", "2026-13-01", "2026-1-1", "31.01.2026", "2026-02-30", "", "2026-01-31T25:00:00Z", "1769817600", "2026-01-31T10:00Z"] {
+        for bad in [
+            "yesterday",
+            "2026-13-01",
+            "2026-1-1",
+            "31.01.2026",
+            "2026-02-30",
+            "",
+            "2026-01-31T25:00:00Z",
+            "1769817600",
+            "2026-01-31T10:00Z",
+        ] {
             assert!(matches!(bad.parse::<Moment>(), Err(MomentError::Syntax(_))), "{bad}");
         }
         assert!("Mars/Olympus".parse::<Zone>().is_err());
@@ -351,26 +364,36 @@ mod tests {
         let now = at("2026-11-23T10:00:00Z");
         let points = closes(Every::Month, at("2026-09-01T00:00:00Z"), now, now, &Zone::utc()).unwrap();
         let shown: Vec<_> = points.iter().map(|p| (p.at.to_string(), p.partial)).collect();
-        assert_eq!(shown, [
-            ("2026-09-30T23:59:59.999999Z".into(), false),
-            ("2026-10-31T23:59:59.999999Z".into(), false),
-            ("2026-11-23T10:00:00.000000Z".into(), true),
-        ]);
-        let past = closes(Every::Month, at("2026-01-15T00:00:00Z"), at("2026-03-15T00:00:00Z"), now, &Zone::utc()).unwrap();
+        assert_eq!(
+            shown,
+            [
+                ("2026-09-30T23:59:59.999999Z".into(), false),
+                ("2026-10-31T23:59:59.999999Z".into(), false),
+                ("2026-11-23T10:00:00.000000Z".into(), true),
+            ]
+        );
+        let past =
+            closes(Every::Month, at("2026-01-15T00:00:00Z"), at("2026-03-15T00:00:00Z"), now, &Zone::utc()).unwrap();
         assert_eq!(past.len(), 2);
     }
 
     #[test]
     fn weeks_close_on_sunday_and_days_follow_the_zone() {
         let now = at("2026-11-23T10:00:00Z");
-        let weeks = closes(Every::Week, at("2026-01-01T00:00:00Z"), at("2026-01-31T00:00:00Z"), now, &Zone::utc()).unwrap();
+        let weeks =
+            closes(Every::Week, at("2026-01-01T00:00:00Z"), at("2026-01-31T00:00:00Z"), now, &Zone::utc()).unwrap();
         assert_eq!(weeks.first().unwrap().at, at("2026-01-04T23:59:59.999999Z"));
         assert_eq!(weeks.len(), 4);
         let zone = "Europe/Berlin".parse().unwrap();
-        let days = closes(Every::Day, at("2026-03-28T00:00:00+01:00"), at("2026-03-30T23:59:59.999999+02:00"), now, &zone).unwrap();
-        assert_eq!(days.iter().map(|p| p.at).collect::<Vec<_>>(), [
-            at("2026-03-28T22:59:59.999999Z"), at("2026-03-29T21:59:59.999999Z"), at("2026-03-30T21:59:59.999999Z")]);
-        let hours = closes(Every::Hour, at("2026-03-29T00:00:00Z"), at("2026-03-29T03:59:59.999999Z"), now, &zone).unwrap();
+        let days =
+            closes(Every::Day, at("2026-03-28T00:00:00+01:00"), at("2026-03-30T23:59:59.999999+02:00"), now, &zone)
+                .unwrap();
+        assert_eq!(
+            days.iter().map(|p| p.at).collect::<Vec<_>>(),
+            [at("2026-03-28T22:59:59.999999Z"), at("2026-03-29T21:59:59.999999Z"), at("2026-03-30T21:59:59.999999Z")]
+        );
+        let hours =
+            closes(Every::Hour, at("2026-03-29T00:00:00Z"), at("2026-03-29T03:59:59.999999Z"), now, &zone).unwrap();
         assert_eq!(hours.len(), 4);
         assert_eq!(closes(Every::Hour, at("1900-01-01T00:00:00Z"), now, now, &zone), Err(MomentError::TooMany));
     }

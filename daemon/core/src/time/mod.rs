@@ -75,8 +75,7 @@ impl FromStr for Timestamp {
 
     /// RFC 3339 with `Z` or an offset; at most microseconds.
     fn from_str(text: &str) -> Result<Self, TextError> {
-        const WRONG: TextError =
-            TextError::new("time", "RFC 3339 with an offset, for example 2026-01-31T23:59:59Z");
+        const WRONG: TextError = TextError::new("time", "RFC 3339 with an offset, for example 2026-01-31T23:59:59Z");
         let bytes = text.as_bytes();
         let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
         let shaped = text.is_ascii()
@@ -127,8 +126,17 @@ mod tests {
         assert_eq!(read("2026-01-31T23:59:59Z").unwrap(), "2026-01-31T23:59:59.000000Z");
         assert_eq!(read("2026-01-31T23:59:59.5+02:00").unwrap(), "2026-01-31T21:59:59.500000Z");
         assert_eq!(read("0001-01-01T00:00:00Z").unwrap(), "0001-01-01T00:00:00.000000Z");
-        for bad in ["2026-01-31", "2026-01-31T23:59:59", "2026-01-31T23:59Z", "20260131T235959Z", "2026-02-30T00:00:00Z",
-            "2026-01-31T23:59:59.1234567Z", "1700000000", "2026-01-31T23:59:59Z[UTC]", ""] {
+        for bad in [
+            "2026-01-31",
+            "2026-01-31T23:59:59",
+            "2026-01-31T23:59Z",
+            "20260131T235959Z",
+            "2026-02-30T00:00:00Z",
+            "2026-01-31T23:59:59.1234567Z",
+            "1700000000",
+            "2026-01-31T23:59:59Z[UTC]",
+            "",
+        ] {
             assert!(read(bad).is_err(), "{bad}: {:?}", read(bad));
         }
         assert_eq!(Timestamp::MIN.to_string().parse::<Timestamp>().unwrap(), Timestamp::MIN);

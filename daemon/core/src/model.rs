@@ -1,0 +1,1 @@
+//! A second ledger, written differently, for tests to compare with.
