@@ -1,0 +1,1 @@
+//! The embedded default: everything in one process and one data directory, no server needed.

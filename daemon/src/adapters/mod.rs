@@ -1,0 +1,3 @@
+//! Adapters: what implements the ports of wallet-core. Each knows core and its engine, nothing else.
+
+pub mod embedded;

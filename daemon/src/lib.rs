@@ -1,0 +1,5 @@
+//! walletd: the headless wallet daemon. The flow is one-way: gateway, service, core decision,
+//! adapter, journal, relay, projections.
+
+pub mod adapters;
+pub mod services;

@@ -1,0 +1,1 @@
+//! Services: what the daemon does, on ports only. No adapter is named here.
