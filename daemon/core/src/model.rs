@@ -1,1 +1,0 @@
-//! A second ledger, written differently, for tests to compare with.
