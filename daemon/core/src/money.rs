@@ -192,6 +192,7 @@ impl Balance {
     }
 
     /// The opposite.
+    #[must_use]
     pub fn negated(self) -> Self {
         Self(-self.0)
     }

@@ -46,17 +46,23 @@ pub struct Dealt {
 }
 
 impl Runs {
+    /// The run whose last `effective_at` is the largest that is not above this one.
+    fn best(&self, effective_at: Timestamp) -> Option<(usize, &Tail)> {
+        let fitting = self.tails.iter().enumerate().filter(|(_, tail)| tail.effective_at <= effective_at);
+        fitting.max_by_key(|(_, tail)| tail.effective_at)
+    }
+
+    /// True if [`Runs::deal`] would take this entry. A run's sum can leave the range of money while
+    /// the balance stays in it: what one run gains, another loses.
+    pub fn takes(&self, effective_at: Timestamp, amount: Balance) -> bool {
+        self.best(effective_at).is_none_or(|(_, tail)| tail.sum.plus(amount).is_some())
+    }
+
     /// Deals one entry to a run. `None` when a sum leaves the range of money.
     pub fn deal(&mut self, effective_at: Timestamp, seq: u64, amount: Balance) -> Option<Dealt> {
-        let best = self
-            .tails
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, tail)| tail.effective_at <= effective_at)
-            .max_by_key(|(_, tail)| tail.effective_at);
-        if let Some((number, tail)) = best {
+        if let Some((number, tail)) = self.best(effective_at) {
             let run_after = tail.sum.plus(amount)?;
-            *tail = Tail { effective_at, seq, sum: run_after };
+            *self.tails.get_mut(number)? = Tail { effective_at, seq, sum: run_after };
             return Some(Dealt { run: u8::try_from(number).ok()?, run_after });
         }
         if self.tails.len() < MAX_RUNS {

@@ -59,6 +59,9 @@ fn apply_event(state: &mut State, stored: &Stored) -> Result<[Option<Entry>; 2],
             if state.accounts.contains_key(&id) {
                 return Err("it opens a wallet that exists");
             }
+            if known(state, opened.asset.code)? != opened.asset {
+                return Err("its asset has another scale");
+            }
             let account = Account {
                 id: id.clone(),
                 owner: Some(opened.owner.clone()),
@@ -82,12 +85,20 @@ fn apply_event(state: &mut State, stored: &Stored) -> Result<[Option<Entry>; 2],
             account.status = *status;
             account.seq = seq;
         }
-        Event::LimitChanged { wallet, floor, .. } => {
+        Event::LimitChanged { wallet, floor, previous, .. } => {
             let account = wallet_mut(state, wallet)?;
+            if account.floor != *previous {
+                return Err("the wallet's limit before it is another");
+            }
             account.floor = *floor;
             account.seq = seq;
         }
-        Event::AssetRegistered(asset) => state.assets.register(*asset),
+        Event::AssetRegistered(asset) => {
+            if state.assets.get(asset.code).is_some() {
+                return Err("it registers an asset that is known");
+            }
+            state.assets.register(*asset);
+        }
         Event::EpochRaised { .. } => {}
     }
     Ok([None, None])
@@ -125,12 +136,13 @@ fn apply_transaction(
     if t.debit.account == t.credit.account {
         return Err("both its legs are on one account");
     }
+    if t.reverses.is_some_and(|reverses| state.reversals.contains_key(&reverses.transaction)) {
+        return Err("it reverses what was reversed before");
+    }
     let (debit, debit_entry) = apply_leg(state, id.seq, t, &t.debit)?;
     let (credit, credit_entry) = apply_leg(state, id.seq, t, &t.credit)?;
-    if let Some(reverses) = t.reverses
-        && state.reversals.insert(reverses.transaction, id).is_some()
-    {
-        return Err("it reverses what was reversed before");
+    if let Some(reverses) = t.reverses {
+        state.reversals.insert(reverses.transaction, id);
     }
     state.accounts.insert(debit.id.clone(), debit);
     state.accounts.insert(credit.id.clone(), credit);
@@ -147,6 +159,9 @@ fn apply_leg(state: &State, seq: u64, t: &Transaction, leg: &Leg) -> Result<(Acc
     };
     if account.asset != t.asset {
         return Err("its wallet holds another asset");
+    }
+    if account.status != Status::Active {
+        return Err("it moves money of a frozen or closed wallet");
     }
     if account.balance.plus(leg.amount) != Some(leg.balance_after) {
         return Err("a balance after it is not the one before plus its amount");

@@ -232,13 +232,12 @@ impl Decider {
     fn roll_back(&mut self, undo: Undo, commands: &[Command]) {
         let decision = &mut self.decision;
         for (id, account) in undo.accounts.into_iter().rev() {
-            match account {
-                Some(account) => decision.state.accounts.insert(id, account),
-                None => {
-                    decision.touched.remove(&id);
-                    decision.state.accounts.remove(&id)
-                }
-            };
+            if let Some(account) = account {
+                decision.state.accounts.insert(id, account);
+            } else {
+                decision.touched.remove(&id);
+                decision.state.accounts.remove(&id);
+            }
         }
         for transaction in undo.reversed {
             decision.state.reversals.remove(&transaction);

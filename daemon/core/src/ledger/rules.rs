@@ -51,7 +51,8 @@ fn effective(asked: Option<Timestamp>, moment: Moment) -> Result<Timestamp, Refu
 fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, Refusal> {
     let asset = asset(state, moved.asset)?;
     let amount = Amount::new(moved.amount, asset.scale).map_err(Refusal::Amount)?;
-    if moved.from.is_some() && moved.from == moved.to {
+    // Also true of a move without any wallet, which no edge lets through.
+    if moved.from == moved.to {
         return Err(Refusal::SameWallet);
     }
     let effective_at = effective(moved.effective_at, moment)?;
@@ -70,8 +71,8 @@ fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, 
         effective_given: moved.effective_at.is_some(),
         memo: moved.memo.clone(),
         meta: moved.meta.clone(),
-        debit: leg(&from, amount.debit(), false)?,
-        credit: leg(&to, amount.credit(), false)?,
+        debit: leg(&from, amount.debit(), effective_at, false)?,
+        credit: leg(&to, amount.credit(), effective_at, false)?,
         reverses: None,
     })
 }
@@ -93,12 +94,16 @@ fn open_for(account: &Account, asset: AssetCode, effective_at: Timestamp) -> Res
     Ok(())
 }
 
-fn leg(account: &Account, amount: Balance, below_floor: bool) -> Result<Leg, Refusal> {
-    let balance_after = account.balance.plus(amount).ok_or_else(|| Refusal::BalanceRange(account.id.clone()))?;
+fn leg(account: &Account, amount: Balance, effective_at: Timestamp, below_floor: bool) -> Result<Leg, Refusal> {
+    let out_of_range = || Refusal::BalanceRange(account.id.clone());
+    let balance_after = account.balance.plus(amount).ok_or_else(out_of_range)?;
     if amount.is_negative() && !below_floor && !account.floor.allows(balance_after) {
         return Err(Refusal::InsufficientFunds { account: account.id.clone(), available: available(account) });
     }
-    let version = account.version.checked_add(1).ok_or_else(|| Refusal::BalanceRange(account.id.clone()))?;
+    if account.id.wallet().is_some() && !account.runs.takes(effective_at, amount) {
+        return Err(out_of_range());
+    }
+    let version = account.version.checked_add(1).ok_or_else(out_of_range)?;
     Ok(Leg { account: account.id.clone(), amount, balance_after, version })
 }
 
@@ -137,8 +142,8 @@ fn reversal(state: &State, reverse: &Reverse, moment: Moment) -> Result<Transact
         effective_given: reverse.effective_at.is_some(),
         memo: reverse.memo.clone(),
         meta: crate::text::Metadata::default(),
-        debit: leg(from, original.amount.debit(), reverse.allow_negative)?,
-        credit: leg(to, original.amount.credit(), false)?,
+        debit: leg(from, original.amount.debit(), effective_at, reverse.allow_negative)?,
+        credit: leg(to, original.amount.credit(), effective_at, false)?,
         reverses: Some(Reverses { transaction: reverse.transaction, allow_negative: reverse.allow_negative }),
     })
 }
