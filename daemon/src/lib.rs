@@ -2,4 +2,6 @@
 //! adapter, journal, relay, projections.
 
 pub mod adapters;
+pub mod config;
+pub mod lifecycle;
 pub mod services;

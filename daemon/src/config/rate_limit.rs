@@ -1,0 +1,48 @@
+//! `[rate_limit]`: who may call how often.
+
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+
+/// Far above what one machine does: the usual buckets stop only a caller that has gone wild.
+const USUAL: Bucket = Bucket { per_second: 200_000, burst: 400_000 };
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Requests a second in the long run.
+    pub per_second: u32,
+    /// Requests at once.
+    pub burst: u32,
+}
+
+/// Who may call how often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// By where the connection comes from, before anything is known about the caller.
+    pub address: Bucket,
+    /// In front of authentication.
+    pub auth: Bucket,
+    /// By who is calling.
+    pub subject: Bucket,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { address: USUAL, auth: USUAL, subject: USUAL }
+    }
+}
+
+impl RateLimit {
+    pub(super) fn validate(&self) -> Result<(), Invalid> {
+        let range = 1..=10_000_000;
+        Invalid::range("rate_limit.address.per_second", &self.address.per_second, range.clone())?;
+        Invalid::range("rate_limit.address.burst", &self.address.burst, range.clone())?;
+        Invalid::range("rate_limit.auth.per_second", &self.auth.per_second, range.clone())?;
+        Invalid::range("rate_limit.auth.burst", &self.auth.burst, range.clone())?;
+        Invalid::range("rate_limit.subject.per_second", &self.subject.per_second, range.clone())?;
+        Invalid::range("rate_limit.subject.burst", &self.subject.burst, range)
+    }
+}
