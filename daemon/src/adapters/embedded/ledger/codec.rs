@@ -1,0 +1,302 @@
+//! Keys and rows as fjall holds them: big-endian keys that sort as the ledger reads, compact rows.
+//!
+//! A changed layout is a new [`FORMAT`]; a ledger of another format is refused at opening.
+
+use wallet_core::{
+    account::{Account, Floor, Status},
+    cut::Hash,
+    ids::{AccountId, TransactionId},
+    journal::Stored,
+    money::Balance,
+    ports::StoreError,
+    runs::{Runs, Tail},
+    time::Timestamp,
+};
+
+/// The number of this layout.
+pub(super) const FORMAT: &str = "1";
+const STORE: &str = super::STORE;
+
+pub(super) fn damaged(what: &'static str) -> StoreError {
+    StoreError::corrupt(STORE, what)
+}
+
+/// Appends numbers and text to a row.
+#[derive(Default)]
+struct Row(Vec<u8>);
+
+impl Row {
+    fn number(&mut self, mut value: u128) {
+        while value >= 0x80 {
+            self.0.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
+            value >>= 7;
+        }
+        self.0.push(u8::try_from(value).unwrap_or_default());
+    }
+
+    fn signed(&mut self, value: i128) {
+        self.number((value.cast_unsigned() << 1) ^ (value >> 127).cast_unsigned());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u128);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Reads what [`Row`] wrote.
+struct Cells<'a>(&'a [u8]);
+
+impl<'a> Cells<'a> {
+    fn byte(&mut self) -> Result<u8, StoreError> {
+        let (first, rest) = self.0.split_first().ok_or_else(|| damaged("a row is cut off"))?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn number(&mut self) -> Result<u128, StoreError> {
+        let mut value = 0_u128;
+        for shift in (0..=126).step_by(7) {
+            let byte = self.byte()?;
+            value |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(damaged("a row has a number without an end"))
+    }
+
+    fn u64(&mut self) -> Result<u64, StoreError> {
+        u64::try_from(self.number()?).map_err(|_| damaged("a row has a number out of range"))
+    }
+
+    fn signed(&mut self) -> Result<i128, StoreError> {
+        let value = self.number()?;
+        Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
+    }
+
+    fn time(&mut self) -> Result<Timestamp, StoreError> {
+        let micros = i64::try_from(self.signed()?).map_err(|_| damaged("a row has a time out of range"))?;
+        Ok(Timestamp::from_micros(micros))
+    }
+
+    fn balance(&mut self, scale: u32) -> Result<Balance, StoreError> {
+        Balance::from_units(self.signed()?, scale).map_err(|_| damaged("a row has a balance out of range"))
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], StoreError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| damaged("a row is cut off"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn text(&mut self) -> Result<&'a str, StoreError> {
+        let count = usize::try_from(self.number()?).map_err(|_| damaged("a row is cut off"))?;
+        std::str::from_utf8(self.take(count)?).map_err(|_| damaged("a row has text that is not UTF-8"))
+    }
+}
+
+fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Active => 0,
+        Status::Frozen => 1,
+        Status::Closed => 2,
+    }
+}
+
+/// An account's row; its id is the key.
+pub(super) fn encode_account(account: &Account) -> Vec<u8> {
+    let mut row = Row(Vec::with_capacity(96));
+    row.text(account.owner.as_ref().map_or("", |owner| owner.as_str()));
+    row.text(account.asset.as_str());
+    row.0.push(u8::try_from(account.scale()).unwrap_or(u8::MAX));
+    row.0.push(status_code(account.status));
+    match account.floor {
+        Floor::None => row.0.push(0),
+        Floor::At(floor) => {
+            row.0.push(1);
+            row.signed(floor.units());
+        }
+    }
+    row.signed(account.balance.units());
+    row.number(account.version.into());
+    row.signed(account.opened_at.as_micros().into());
+    row.number(account.opened_seq.into());
+    row.number(account.seq.into());
+    row.number(account.runs.overflow.into());
+    row.number(account.runs.tails.len() as u128);
+    for tail in &account.runs.tails {
+        row.signed(tail.effective_at.as_micros().into());
+        row.number(tail.seq.into());
+        row.signed(tail.sum.units());
+    }
+    row.0
+}
+
+pub(super) fn decode_account(id: AccountId, bytes: &[u8]) -> Result<Account, StoreError> {
+    let mut cells = Cells(bytes);
+    let owner = match cells.text()? {
+        "" => None,
+        text => Some(text.parse().map_err(|_| damaged("an account has no good owner"))?),
+    };
+    let asset = cells.text()?.parse().map_err(|_| damaged("an account has no good asset"))?;
+    let scale = u32::from(cells.byte()?);
+    let status = match cells.byte()? {
+        0 => Status::Active,
+        1 => Status::Frozen,
+        2 => Status::Closed,
+        _ => return Err(damaged("an account has no good status")),
+    };
+    let floor = match cells.byte()? {
+        0 => Floor::None,
+        _ => Floor::At(cells.balance(scale)?),
+    };
+    let balance = cells.balance(scale)?;
+    let version = cells.u64()?;
+    let opened_at = cells.time()?;
+    let (opened_seq, seq, overflow) = (cells.u64()?, cells.u64()?, cells.u64()?);
+    let mut tails = Vec::new();
+    for _ in 0..cells.u64()? {
+        tails.push(Tail { effective_at: cells.time()?, seq: cells.u64()?, sum: cells.balance(scale)? });
+    }
+    Ok(Account {
+        id,
+        owner,
+        asset,
+        status,
+        floor,
+        balance,
+        version,
+        opened_at,
+        opened_seq,
+        seq,
+        runs: Runs { tails, overflow },
+    })
+}
+
+/// Bytes of an entry's key: account, run, `effective_at`, seq.
+pub(super) const ENTRY_KEY: usize = 25;
+
+pub(super) fn entry_key(number: u64, run: u8, effective_at: Timestamp, seq: u64) -> [u8; ENTRY_KEY] {
+    let mut key = [0; ENTRY_KEY];
+    // Flipping the sign bit makes signed times sort as unsigned bytes.
+    let time = (effective_at.as_micros() ^ i64::MIN).cast_unsigned();
+    let parts = number.to_be_bytes().into_iter().chain([run]).chain(time.to_be_bytes()).chain(seq.to_be_bytes());
+    for (to, from) in key.iter_mut().zip(parts) {
+        *to = from;
+    }
+    key
+}
+
+/// What an entry's key says, the account and run aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) effective_at: Timestamp,
+    pub(super) seq: u64,
+}
+
+pub(super) fn decode_entry_key(key: &[u8]) -> Result<Place, StoreError> {
+    let cell = |from: usize| -> Result<[u8; 8], StoreError> {
+        key.get(from..from + 8).and_then(|part| part.try_into().ok()).ok_or_else(|| damaged("an entry has no good key"))
+    };
+    let time = u64::from_be_bytes(cell(9)?).cast_signed() ^ i64::MIN;
+    Ok(Place { effective_at: Timestamp::from_micros(time), seq: u64::from_be_bytes(cell(17)?) })
+}
+
+/// The part of an entry that is not in its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryRow {
+    pub(super) run_after: Balance,
+    pub(super) amount: Balance,
+    pub(super) balance_after: Balance,
+    pub(super) version: u64,
+}
+
+pub(super) fn encode_entry(entry: &EntryRow) -> Vec<u8> {
+    let mut row = Row(Vec::with_capacity(24));
+    row.signed(entry.run_after.units());
+    row.signed(entry.amount.units());
+    row.signed(entry.balance_after.units());
+    row.number(entry.version.into());
+    row.0
+}
+
+pub(super) fn decode_entry(bytes: &[u8], scale: u32) -> Result<EntryRow, StoreError> {
+    let mut cells = Cells(bytes);
+    Ok(EntryRow {
+        run_after: cells.balance(scale)?,
+        amount: cells.balance(scale)?,
+        balance_after: cells.balance(scale)?,
+        version: cells.u64()?,
+    })
+}
+
+/// A journal row: the hash, the trace, the record's bytes.
+pub(super) fn encode_stored(stored: &Stored) -> Vec<u8> {
+    let trace = stored.trace.as_deref().unwrap_or_default();
+    let mut row = Row(Vec::with_capacity(stored.bytes.len() + trace.len() + 34));
+    row.0.extend_from_slice(&stored.hash.0);
+    row.text(trace);
+    row.0.extend_from_slice(&stored.bytes);
+    row.0
+}
+
+pub(super) fn decode_stored(bytes: &[u8]) -> Result<Stored, StoreError> {
+    let mut cells = Cells(bytes);
+    let hash = cells.take(32)?.try_into().map(Hash).map_err(|_| damaged("a journal row is cut off"))?;
+    let trace = match cells.text()? {
+        "" => None,
+        text => Some(text.into()),
+    };
+    Stored::open(cells.0, hash, trace).map_err(|error| StoreError::corrupt(STORE, error))
+}
+
+/// A transaction's id as a key.
+pub(super) fn transaction_key(id: TransactionId) -> [u8; 16] {
+    ((u128::from(id.epoch) << 64) | u128::from(id.seq)).to_be_bytes()
+}
+
+pub(super) fn decode_transaction(bytes: &[u8]) -> Result<TransactionId, StoreError> {
+    let both = bytes.try_into().map(u128::from_be_bytes).map_err(|_| damaged("a reversal has no good id"))?;
+    Ok(TransactionId {
+        epoch: u64::try_from(both >> 64).unwrap_or_default(),
+        seq: u64::try_from(both & u128::from(u64::MAX)).unwrap_or_default(),
+    })
+}
+
+pub(super) fn decode_seq(bytes: &[u8]) -> Result<u64, StoreError> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged("a seq is cut off"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn entry_keys_sort_by_account_run_time_and_seq(a in any::<(u64, u8, i64, u64)>(), b in any::<(u64, u8, i64, u64)>()) {
+            let time = |t: i64| Timestamp::from_micros(t);
+            let key = |p: (u64, u8, i64, u64)| entry_key(p.0, p.1, time(p.2), p.3);
+            let order = |p: (u64, u8, i64, u64)| (p.0, p.1, time(p.2), p.3);
+            prop_assert_eq!(key(a).cmp(&key(b)), order(a).cmp(&order(b)));
+            prop_assert_eq!(decode_entry_key(&key(a)).unwrap(), Place { effective_at: time(a.2), seq: a.3 });
+        }
+
+        #[test]
+        fn accounts_read_back(balance in -10_i128.pow(20)..10_i128.pow(20), floor in prop::option::of(0_i128..10_i128.pow(20)),
+            version in any::<u64>(), tails in prop::collection::vec((any::<i32>(), any::<u64>(), -1_000_000_i128..1_000_000), 0..5)) {
+            let money = |units| Balance::from_units(units, 3).unwrap();
+            let account = Account {
+                id: AccountId::Wallet("w".parse().unwrap()), owner: Some("o".parse().unwrap()), asset: "BHD".parse().unwrap(),
+                status: Status::Frozen, floor: floor.map_or(Floor::None, |f| Floor::At(money(-f))), balance: money(balance), version,
+                opened_at: Timestamp::from_micros(-5), opened_seq: 7, seq: 9,
+                runs: Runs { tails: tails.into_iter().map(|(t, seq, sum)| Tail { effective_at: Timestamp::from_micros(t.into()), seq, sum: money(sum) }).collect(), overflow: 3 },
+            };
+            let bytes = encode_account(&account);
+            prop_assert_eq!(decode_account(account.id.clone(), &bytes).unwrap(), account);
+            prop_assert!(decode_account(AccountId::Wallet("w".parse().unwrap()), &bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+}

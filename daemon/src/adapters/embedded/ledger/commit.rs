@@ -1,0 +1,309 @@
+//! Committing: load what the requests need, decide, write everything in one synced batch.
+
+use std::sync::Arc;
+
+use wallet_core::{
+    account::{Account, Entry},
+    command::Request,
+    cut::Cut,
+    ids::AccountId,
+    journal::{Event, Stored},
+    key::ScopedKey,
+    ledger::{
+        Broken, ClockSkew, DecideError, Decision, KeptAnswer, KeptOutcome, MAX_SKEW, Needs, State, apply, decide,
+        decode_kept, encode_kept,
+    },
+    outcome::{Answer, Outcome},
+    ports::StoreError,
+};
+
+use super::{
+    ASSET_PREFIX, DURABLE, Engine, FjallLedger, STORE, Writer,
+    codec::{self, EntryRow},
+    engine,
+};
+
+impl FjallLedger {
+    pub(super) fn commit_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        let mut writer = self.writer();
+        let store = match self.engine() {
+            Ok(store) => store,
+            Err(_) => self.reopen(&mut writer)?,
+        };
+        self.check_room()?;
+        let decision = self.decide(&store, Some(&mut writer), requests)?;
+        if decision.is_empty() {
+            return Ok(decision.answers);
+        }
+        self.write(store, &mut writer, &decision)?;
+        self.options.clock.accept();
+        Ok(decision.answers)
+    }
+
+    pub(super) fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+        // The writer's lock keeps the state still between its reads.
+        let mut writer = self.writer();
+        Ok(self.decide(&*self.engine()?, Some(&mut writer), requests)?.answers)
+    }
+
+    fn decide(
+        &self,
+        store: &Engine,
+        writer: Option<&mut Writer>,
+        requests: &[Request],
+    ) -> Result<Decision, StoreError> {
+        let state = self.load(store, writer, Needs::of(requests))?;
+        let jumped = self.options.clock.jump();
+        if jumped.abs() > MAX_SKEW {
+            return Err(ClockSkew::Jumped { micros: jumped }.into());
+        }
+        decide(state, requests, self.options.clock.now()).map_err(|error| match error {
+            DecideError::Clock(skew) => skew.into(),
+            DecideError::Broken(broken) => damage(&broken),
+        })
+    }
+
+    /// Reads what a decision has to see.
+    fn load(&self, store: &Engine, writer: Option<&mut Writer>, mut needs: Needs) -> Result<State, StoreError> {
+        let mut state = State::at(self.head_now(), self.assets_now());
+        for id in std::mem::take(&mut needs.originals) {
+            let Some(original) = store.stored(id.seq)?.filter(|stored| stored.record.id() == id) else {
+                continue;
+            };
+            needs.add_original(&original);
+            if let Some(by) = store.reversals.get(codec::transaction_key(id)).map_err(engine)? {
+                state.reversals.insert(id, codec::decode_transaction(&by)?);
+            }
+            state.originals.insert(id, original);
+        }
+        for key in needs.keys {
+            if let Some(stored) = store.by_key(&key)? {
+                state.keys.insert(key, stored);
+            }
+        }
+        for key in needs.own_keys {
+            if let Some(kept) = store.kept(&key)? {
+                state.own_keys.insert(key, kept);
+            }
+        }
+        let mut writer = writer;
+        for id in needs.accounts {
+            let cached = writer.as_mut().and_then(|writer| writer.accounts.get(&id).cloned());
+            let account = match cached {
+                Some(account) => Some(account),
+                None => store.account(&id)?,
+            };
+            if let Some(account) = account {
+                state.accounts.insert(id, account);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Writes a decision, whole and synced, and makes it visible.
+    fn write(&self, store: Arc<Engine>, writer: &mut Writer, decision: &Decision) -> Result<(), StoreError> {
+        let rows = Rows {
+            records: &decision.records,
+            entries: &decision.entries,
+            accounts: decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).collect(),
+            kept: &decision.kept,
+        };
+        if let Err(error) = rows.commit(&store) {
+            tracing::error!(%error, "a commit failed; the ledger is reopened to see what it holds");
+            drop(store);
+            let reopened = self.reopen(writer).map_err(|_| StoreError::uncertain(STORE, error.to_string()))?;
+            if !rows.arrived(&reopened, self.head_now())? {
+                return Err(engine(error));
+            }
+        }
+        writer.tail.add(&decision.records);
+        for account in &rows.accounts {
+            writer.accounts.insert(account.id.clone(), (*account).clone());
+        }
+        if decision.records.iter().any(|stored| matches!(stored.record.event, Event::AssetRegistered(_))) {
+            self.set_assets(decision.state.assets.clone());
+        }
+        self.set_head(decision.state.head);
+        Ok(())
+    }
+
+    /// Refuses before the store is touched: a store that runs out of room in the middle has to be reopened.
+    fn check_room(&self) -> Result<(), StoreError> {
+        let Ok(disk) = rustix::fs::statvfs(&self.options.dir) else {
+            return Ok(());
+        };
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < self.options.reserve_bytes {
+            return Err(StoreError::DiskFull { store: STORE });
+        }
+        Ok(())
+    }
+
+    /// Appends records made elsewhere.
+    pub(super) fn append_now(&self, records: &[Arc<Stored>]) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let store = match self.engine() {
+            Ok(store) => store,
+            Err(_) => self.reopen(&mut writer)?,
+        };
+        self.check_room()?;
+        let mut needs = Needs::default();
+        for stored in records {
+            needs.add_record(stored);
+        }
+        let mut state = self.load(&store, Some(&mut writer), needs)?;
+        let mut entries = Vec::new();
+        for stored in records {
+            // What is reversed lies in the store or earlier in these very records.
+            if let Some(reverses) = stored.record.transaction().and_then(|t| t.reverses)
+                && let Some(by) = store.reversals.get(codec::transaction_key(reverses.transaction)).map_err(engine)?
+            {
+                state.reversals.insert(reverses.transaction, codec::decode_transaction(&by)?);
+            }
+            let made = apply(&mut state, stored).map_err(|broken| damage(&broken))?;
+            entries.extend(made.into_iter().flatten());
+        }
+        let decision = Decision {
+            answers: Vec::new(),
+            records: records.to_vec(),
+            entries,
+            touched: state.accounts.keys().cloned().collect(),
+            kept: Vec::new(),
+            state,
+        };
+        self.write(store, &mut writer, &decision)
+    }
+
+    /// Puts records from the tail back behind the head.
+    pub(super) fn put_back(&self, records: &[Arc<Stored>]) -> Result<(), StoreError> {
+        records.chunks(wallet_core::command::MAX_COMMANDS).try_for_each(|page| self.append_now(page))
+    }
+}
+
+fn damage(broken: &Broken) -> StoreError {
+    StoreError::corrupt(STORE, broken)
+}
+
+/// The rows of one commit.
+struct Rows<'a> {
+    records: &'a [Arc<Stored>],
+    entries: &'a [Entry],
+    accounts: Vec<&'a Account>,
+    kept: &'a [(ScopedKey, KeptAnswer)],
+}
+
+impl Rows<'_> {
+    fn commit(&self, store: &Engine) -> Result<(), fjall::Error> {
+        let mut batch = store.db.batch().durability(Some(DURABLE));
+        for stored in self.records {
+            let record = &stored.record;
+            batch.insert(&store.journal, record.seq.to_be_bytes(), codec::encode_stored(stored));
+            if let Some(key) = &record.key {
+                batch.insert(&store.keys, key.digest(), record.seq.to_be_bytes());
+            }
+            match &record.event {
+                Event::Transaction(t) => {
+                    if let Some(reverses) = t.reverses {
+                        let (of, by) = (reverses.transaction, record.id());
+                        batch.insert(&store.reversals, codec::transaction_key(of), codec::transaction_key(by));
+                    }
+                }
+                Event::AssetRegistered(asset) => {
+                    batch.insert(&store.meta, format!("{ASSET_PREFIX}{}", asset.code), asset.scale.to_string());
+                }
+                _ => {}
+            }
+        }
+        for entry in self.entries {
+            let key = codec::entry_key(entry.number, entry.run, entry.effective_at, entry.seq);
+            let row = EntryRow {
+                run_after: entry.run_after,
+                amount: entry.amount,
+                balance_after: entry.balance_after,
+                version: entry.version,
+            };
+            batch.insert(&store.entries, key, codec::encode_entry(&row));
+        }
+        for account in &self.accounts {
+            batch.insert(&store.accounts, account_key(&account.id), codec::encode_account(account));
+        }
+        for (key, kept) in self.kept {
+            batch.insert(&store.answers, key.digest(), encode_answer(key, kept));
+        }
+        batch.commit()
+    }
+
+    /// After a failed commit and a reopening: is it there after all?
+    fn arrived(&self, store: &Engine, head: Cut) -> Result<bool, StoreError> {
+        match (self.records.last(), self.kept.last()) {
+            (Some(last), _) => Ok(head == last.cut()),
+            (None, Some((key, _))) => Ok(store.kept(key)?.is_some()),
+            (None, None) => Ok(true),
+        }
+    }
+}
+
+/// Wallets and `@external` accounts lie apart, so that a walk over wallets meets nothing else.
+pub(super) fn account_key(id: &AccountId) -> Vec<u8> {
+    match id {
+        AccountId::Wallet(wallet) => [b"w", wallet.as_str().as_bytes()].concat(),
+        AccountId::External(code) => [b"x", code.as_str().as_bytes()].concat(),
+    }
+}
+
+/// The full key stands before the answer: its digest alone does not prove it.
+fn encode_answer(key: &ScopedKey, kept: &KeptAnswer) -> Vec<u8> {
+    let mut bytes = format!("{} {}\n", key.scope, key.key).into_bytes();
+    bytes.extend_from_slice(&encode_kept(kept));
+    bytes
+}
+
+impl Engine {
+    pub(super) fn stored(&self, seq: u64) -> Result<Option<Arc<Stored>>, StoreError> {
+        let row = self.journal.get(seq.to_be_bytes()).map_err(engine)?;
+        row.map(|row| codec::decode_stored(&row).map(Arc::new)).transpose()
+    }
+
+    pub(super) fn by_key(&self, key: &ScopedKey) -> Result<Option<Arc<Stored>>, StoreError> {
+        let Some(seq) = self.keys.get(key.digest()).map_err(engine)? else {
+            return Ok(None);
+        };
+        let stored = self.stored(codec::decode_seq(&seq)?)?;
+        match stored {
+            Some(stored) if stored.record.key.as_ref() == Some(key) => Ok(Some(stored)),
+            _ => Err(codec::damaged("a key points at a record that has another key")),
+        }
+    }
+
+    pub(super) fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let row = self.accounts.get(account_key(id)).map_err(engine)?;
+        row.map(|row| codec::decode_account(id.clone(), &row)).transpose()
+    }
+
+    fn kept(&self, key: &ScopedKey) -> Result<Option<KeptAnswer>, StoreError> {
+        let Some(row) = self.answers.get(key.digest()).map_err(engine)? else {
+            return Ok(None);
+        };
+        let unreadable = || codec::damaged("a kept answer is unreadable");
+        let split = row.iter().position(|byte| *byte == b'\n').ok_or_else(unreadable)?;
+        let (name, body) = row.split_at_checked(split).ok_or_else(unreadable)?;
+        if *name != *format!("{} {}", key.scope, key.key).as_bytes() {
+            return Err(codec::damaged("a kept answer has another key"));
+        }
+        let (content, outcomes) = decode_kept(body.get(1..).unwrap_or_default()).map_err(|_| unreadable())?;
+        let record =
+            |seq| self.stored(seq)?.ok_or_else(|| codec::damaged("a kept answer names a record that is not there"));
+        let outcomes: Result<_, StoreError> = outcomes
+            .into_iter()
+            .map(|outcome| {
+                Ok(match outcome {
+                    KeptOutcome::Ok(seq) => Outcome::Ok(record(seq)?),
+                    KeptOutcome::Replayed(seq) => Outcome::Replayed(record(seq)?),
+                    KeptOutcome::Refused(refusal) => Outcome::Refused(refusal),
+                    KeptOutcome::Conflict(conflict) => Outcome::Conflict(conflict),
+                    KeptOutcome::NotAttempted => Outcome::NotAttempted,
+                })
+            })
+            .collect();
+        Ok(Some(KeptAnswer { content, outcomes: outcomes? }))
+    }
+}

@@ -1,0 +1,276 @@
+//! The embedded ledger on fjall, a log-structured merge tree.
+//!
+//! Keyspaces: `journal` (seq → hash, trace, bytes), `keys` (16 bytes of the key's hash → seq),
+//! `entries` (account, run, `effective_at`, seq → sums), `accounts`, `answers` (kept under batch
+//! requests' own keys), `reversals`, `meta`. One commit is one atomic batch over all of them, synced
+//! before the answer. One process holds the directory: fjall locks it.
+//!
+//! Beside the store lies a [`tail`]: the last records once more, as they are. fjall cuts its log off
+//! at the first block it cannot read; what was acknowledged behind that point comes back from there.
+//!
+//! A failed write poisons fjall. The next call reopens it and looks at what is really there, so a
+//! commit is only ever answered by what the store holds.
+
+mod codec;
+mod commit;
+mod merge;
+mod read;
+mod search;
+mod tail;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use wallet_core::{
+    account::Account,
+    asset::{Asset, Assets},
+    cut::Cut,
+    ids::AccountId,
+    journal::genesis,
+    ports::{Clock, StoreError},
+    time::Timestamp,
+};
+
+use self::tail::Tail;
+
+/// The name errors give this store.
+const STORE: &str = "ledger";
+/// Accounts the writer keeps decoded; about 250 bytes each.
+const CACHED_ACCOUNTS: usize = 60_000;
+/// How long a reopening waits for readers to let go of the old store.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
+/// fdatasync: data and the size needed to read it back are on disk before the answer.
+const DURABLE: PersistMode = PersistMode::SyncData;
+
+/// How the ledger is opened.
+#[derive(Clone)]
+pub struct LedgerOptions {
+    /// Its directory; made if absent.
+    pub dir: PathBuf,
+    /// Block cache, in bytes.
+    pub cache_bytes: u64,
+    /// Memory for each keyspace's newest rows, in bytes, before they are written out.
+    pub memtable_bytes: u64,
+    /// Room that must stay free on the disk; below it writes are refused before they touch the store.
+    pub reserve_bytes: u64,
+    /// The id of a ledger that is made anew.
+    pub new_id: String,
+    /// The clock of `recorded_at`.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The embedded ledger.
+pub struct FjallLedger {
+    options: LedgerOptions,
+    id: String,
+    engine: RwLock<Option<Arc<Engine>>>,
+    writer: Mutex<Writer>,
+    head: RwLock<Cut>,
+    assets: RwLock<Assets>,
+}
+
+/// The open store.
+struct Engine {
+    db: Database,
+    journal: Keyspace,
+    keys: Keyspace,
+    entries: Keyspace,
+    accounts: Keyspace,
+    answers: Keyspace,
+    reversals: Keyspace,
+    meta: Keyspace,
+}
+
+/// What only the one writer uses.
+struct Writer {
+    accounts: quick_cache::unsync::Cache<AccountId, Account>,
+    tail: Tail,
+}
+
+fn engine(error: fjall::Error) -> StoreError {
+    match error {
+        fjall::Error::Io(error) => io(error),
+        fjall::Error::Storage(fjall::LsmError::Io(error)) => io(error),
+        fjall::Error::Storage(other) => StoreError::corrupt(STORE, other),
+        fjall::Error::Poisoned => StoreError::unavailable(STORE, "an earlier write failed; it is being reopened"),
+        fjall::Error::Locked => StoreError::unavailable(STORE, "another process holds it"),
+        other => StoreError::corrupt(STORE, other),
+    }
+}
+
+fn io(error: std::io::Error) -> StoreError {
+    if error.kind() == std::io::ErrorKind::StorageFull || error.kind() == std::io::ErrorKind::QuotaExceeded {
+        StoreError::DiskFull { store: STORE }
+    } else {
+        StoreError::unavailable(STORE, error)
+    }
+}
+
+impl Engine {
+    fn open(options: &LedgerOptions) -> Result<Self, StoreError> {
+        let db = Database::builder(&options.dir)
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(LOG_BYTES)
+            .worker_threads(WORKERS)
+            .open()
+            .map_err(engine)?;
+        let keyspace = |name: &str, share: u64| {
+            let make =
+                || KeyspaceCreateOptions::default().max_memtable_size((options.memtable_bytes / share).max(1 << 20));
+            db.keyspace(name, make).map_err(engine)
+        };
+        Ok(Self {
+            journal: keyspace("journal", 1)?,
+            keys: keyspace("keys", 2)?,
+            entries: keyspace("entries", 1)?,
+            accounts: keyspace("accounts", 2)?,
+            answers: keyspace("answers", 4)?,
+            reversals: keyspace("reversals", 8)?,
+            meta: keyspace("meta", 8)?,
+            db,
+        })
+    }
+
+    /// The ledger's id; a new store gets one, and its format number, first.
+    fn identify(&self, new_id: &str) -> Result<String, StoreError> {
+        if let Some(format) = self.meta.get("format").map_err(engine)? {
+            if *format != *codec::FORMAT.as_bytes() {
+                let found = String::from_utf8_lossy(&format).into_owned();
+                return Err(StoreError::corrupt(
+                    STORE,
+                    format!("format {found}; this walletd reads format {}", codec::FORMAT),
+                ));
+            }
+            let id = self.meta.get("ledger_id").map_err(engine)?.ok_or_else(|| codec::damaged("it has no id"))?;
+            return String::from_utf8(id.to_vec()).map_err(|_| codec::damaged("its id is not text"));
+        }
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&self.meta, "format", codec::FORMAT);
+        batch.insert(&self.meta, "ledger_id", new_id);
+        batch.commit().map_err(engine)?;
+        Ok(new_id.to_owned())
+    }
+
+    fn head(&self, id: &str) -> Result<Cut, StoreError> {
+        match self.journal.last_key_value() {
+            Some(guard) => Ok(codec::decode_stored(&guard.value().map_err(engine)?)?.cut()),
+            None => Ok(Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(id) }),
+        }
+    }
+
+    fn assets(&self) -> Result<Assets, StoreError> {
+        let mut assets = Assets::default();
+        for guard in self.meta.prefix(ASSET_PREFIX) {
+            let (key, value) = guard.into_inner().map_err(engine)?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let code = text(key.strip_prefix(ASSET_PREFIX.as_bytes()).unwrap_or_default());
+            let asset = code.parse().ok().zip(text(&value).parse().ok());
+            let (code, scale) = asset.ok_or_else(|| codec::damaged("a registered asset is unreadable"))?;
+            assets.register(Asset { code, scale });
+        }
+        Ok(assets)
+    }
+}
+
+/// Bytes of fjall's own log before the oldest rows are written out: the least it allows. It bounds
+/// the time a restart needs.
+const LOG_BYTES: u64 = 64 << 20;
+/// Threads that write out and merge rows. One keeps the second core for the writer.
+const WORKERS: usize = 1;
+const ASSET_PREFIX: &str = "asset:";
+
+impl FjallLedger {
+    /// Opens (or makes) a ledger. Blocks.
+    ///
+    /// What the log lost behind the last good block comes back from the tail; if it cannot, the
+    /// error is `Corrupt` and names both ends.
+    pub fn open(options: LedgerOptions) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(&options.dir).map_err(io)?;
+        let store = Engine::open(&options)?;
+        let id = store.identify(&options.new_id)?;
+        let head = store.head(&id)?;
+        let assets = store.assets()?;
+        let (tail, lost) = Tail::open(&tail_dir(&options.dir), head)?;
+        let ledger = Self {
+            id,
+            engine: RwLock::new(Some(Arc::new(store))),
+            writer: Mutex::new(Writer { accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS), tail }),
+            head: RwLock::new(head),
+            assets: RwLock::new(assets),
+            options,
+        };
+        if !lost.is_empty() {
+            tracing::warn!(
+                records = lost.len(),
+                from_seq = head.seq + 1,
+                "the store's log was cut off behind acknowledged records; they are put back from its tail file"
+            );
+            ledger.put_back(&lost)?;
+        }
+        Ok(ledger)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A panic while deciding leaves nothing half written: the store itself is the state.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head_now(&self) -> Cut {
+        *self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_head(&self, head: Cut) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    fn assets_now(&self) -> Assets {
+        self.assets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_assets(&self, assets: Assets) {
+        *self.assets.write().unwrap_or_else(PoisonError::into_inner) = assets;
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, StoreError> {
+        let held = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or_else(|| StoreError::unavailable(STORE, "it is being reopened after a failed write"))
+    }
+
+    /// Closes and opens the store after a failed write, and reads its head anew.
+    fn reopen(&self, writer: &mut Writer) -> Result<Arc<Engine>, StoreError> {
+        let old = self.engine.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut old) = old {
+            let step = Duration::from_millis(5);
+            let mut waited = Duration::ZERO;
+            // Readers hold the old store for one page at most.
+            while let Err(still_held) = Arc::try_unwrap(old).map(drop) {
+                if waited > REOPEN_PATIENCE {
+                    *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Some(still_held);
+                    return Err(StoreError::unavailable(STORE, "readers still hold the store"));
+                }
+                std::thread::sleep(step);
+                waited += step;
+                old = still_held;
+            }
+        }
+        let store = Arc::new(Engine::open(&self.options)?);
+        let head = store.head(&self.id)?;
+        writer.accounts.clear();
+        self.set_assets(store.assets()?);
+        self.set_head(head);
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&store));
+        tracing::warn!(seq = head.seq, "the ledger was reopened after a failed write");
+        Ok(store)
+    }
+}
+
+/// The tail lies beside the store, not in it.
+fn tail_dir(dir: &Path) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(".tail");
+    PathBuf::from(name)
+}
