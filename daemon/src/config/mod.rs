@@ -168,7 +168,7 @@ impl Loaded {
 }
 
 /// Every value by its dotted key, with its origin.
-fn flat(figment: &Figment) -> Result<BTreeMap<String, (String, String)>, figment::Error> {
+fn flat(figment: &Figment) -> Result<BTreeMap<String, (String, String)>, ConfigError> {
     let mut found = BTreeMap::new();
     let sections: BTreeMap<String, Value> = figment.extract()?;
     for (section, value) in sections {

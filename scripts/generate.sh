@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Writes completions/ and man/ from the clap tree. A test fails when they are stale.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+walletctl=target/debug/walletctl
+
+mkdir -p completions man
+"$walletctl" completion bash > completions/walletctl.bash
+"$walletctl" completion zsh > completions/_walletctl
+"$walletctl" completion fish > completions/walletctl.fish
+rm -f man/*.1
+"$walletctl" man --dir man
