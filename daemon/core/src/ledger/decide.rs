@@ -200,10 +200,8 @@ impl Decider {
         self.touch(&stored.record.event);
         self.decision.entries.extend(entries.into_iter().flatten());
         self.decision.state.keys.insert(command.key.clone(), Arc::clone(&stored));
-        if stored.record.transaction().is_some() {
-            // A later command of this very commit may reverse it.
-            self.decision.state.originals.insert(stored.record.id(), Arc::clone(&stored));
-        }
+        // A later command of this very commit may reverse it, or be told why it cannot.
+        self.decision.state.originals.insert(stored.record.id(), Arc::clone(&stored));
         self.decision.records.push(Arc::clone(&stored));
         Ok(Outcome::Ok(stored))
     }
