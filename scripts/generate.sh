@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes completions/ and man/ from the clap tree. A test fails when they are stale.
+# Writes completions/ and man/ from the clap tree, and the sample's files. Tests fail when they are stale.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 walletctl=target/debug/walletctl
@@ -10,3 +10,5 @@ mkdir -p completions man
 "$walletctl" completion fish > completions/walletctl.fish
 rm -f man/*.1
 "$walletctl" man --dir man
+
+target/debug/sample tests/sample
