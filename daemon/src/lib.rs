@@ -3,5 +3,6 @@
 
 pub mod adapters;
 pub mod config;
+pub mod gateway;
 pub mod lifecycle;
 pub mod services;

@@ -207,6 +207,11 @@ serde_as_text!(TransactionId);
 pub struct RequestId(std::sync::Arc<str>);
 
 impl RequestId {
+    /// An id made by counting: which start of the daemon, which request since.
+    pub fn numbered(boot: u64, number: u64) -> Self {
+        Self(format!("{boot:x}-{number}").into())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

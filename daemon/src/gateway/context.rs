@@ -1,0 +1,133 @@
+//! Who is calling, and with which request: what the edge hands to every handler.
+
+use std::sync::Arc;
+
+use wallet_api::problem::Problem;
+use wallet_core::{
+    command::{Command, Mode, Request},
+    ids::{Actor, RequestId},
+    key::{Key, KeyScope, ScopedKey},
+};
+
+use super::fault::Fault;
+
+/// What a caller is. Who has which role is configuration; what a role may do is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Moves money, any wallet.
+    Operator,
+    /// Reads everything, verifies, writes nothing.
+    Auditor,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+/// What a caller may do besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Give a past `effective_at` or `opened_at`.
+    Backdate,
+    /// Steer the daemon.
+    Admin,
+}
+
+impl Permission {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Backdate => "backdate",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Somebody the edge knows.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// As journal records name it.
+    pub actor: Actor,
+    /// What it is.
+    pub roles: Arc<[Role]>,
+    /// What it may do besides.
+    pub permissions: Arc<[Permission]>,
+}
+
+impl Caller {
+    /// The roles' words.
+    pub fn role_names(&self) -> Vec<String> {
+        self.roles.iter().map(|role| role.as_str().to_owned()).collect()
+    }
+
+    /// The permissions' words.
+    pub fn permission_names(&self) -> Vec<String> {
+        self.permissions.iter().map(|permission| permission.as_str().to_owned()).collect()
+    }
+}
+
+/// One request, as handlers see it.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    /// Who calls.
+    pub(super) caller: Caller,
+    /// This request.
+    pub(super) request_id: RequestId,
+    /// W3C `traceparent`, if it came with a good one.
+    pub(super) trace: Option<Box<str>>,
+    /// The `Idempotency-Key` header.
+    pub(super) key: Option<Key>,
+}
+
+impl Context {
+    /// Only who writes.
+    pub(super) fn operator(&self) -> Result<(), Fault> {
+        if self.caller.roles.contains(&Role::Operator) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "forbidden",
+            format!("{} is not an operator: it may read and verify, not write", self.caller.actor),
+        )
+        .into())
+    }
+
+    /// A past moment needs a permission of its own.
+    pub(super) fn may_backdate(&self, asked: bool) -> Result<(), Fault> {
+        if !asked || self.caller.permissions.contains(&Permission::Backdate) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "forbidden",
+            format!("{} lacks the permission backdate, which a given time needs", self.caller.actor),
+        )
+        .into())
+    }
+
+    /// The key of a write; without one nothing is written.
+    pub(super) fn write_key(&self) -> Result<ScopedKey, Fault> {
+        let missing = || Problem::new("key_missing", "a write needs the header Idempotency-Key");
+        Ok(self.scoped(self.key.clone().ok_or_else(missing)?))
+    }
+
+    /// A key in the caller's namespace: operators and service accounts share one.
+    pub(super) fn scoped(&self, key: Key) -> ScopedKey {
+        ScopedKey { scope: KeyScope::Shared, key }
+    }
+
+    /// A request of these commands.
+    pub(super) fn request(&self, mode: Mode, commands: Vec<Command>) -> Request {
+        Request {
+            actor: self.caller.actor.clone(),
+            id: Some(self.request_id.clone()),
+            trace: self.trace.clone(),
+            mode,
+            commands,
+            own_key: None,
+        }
+    }
+}

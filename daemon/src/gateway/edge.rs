@@ -1,0 +1,209 @@
+//! The edge: what every request passes, outermost first: request id, trace, time limit, rate
+//! limit, authentication, then the handler; on the way out problems get their body.
+//!
+//! One function instead of a stack of layers: the order is visible, and a request pays for one box.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::net::unix::UCred;
+use wallet_api::problem::Problem;
+use wallet_core::{
+    ids::RequestId,
+    ports::{RateLimiter, Verdict},
+};
+
+use super::{
+    context::{Caller, Context},
+    fault::Fault,
+};
+
+const REQUEST_ID: &str = "x-request-id";
+/// What a client that was refused for load is told to wait, in seconds.
+const RETRY_AFTER: u64 = 1;
+
+/// The other end of a connection of the Unix socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl Peer {
+    /// From the socket's credentials.
+    pub fn new(credentials: UCred) -> Self {
+        Self { uid: credentials.uid(), gid: credentials.gid() }
+    }
+}
+
+/// Tells who a local peer is; none for somebody who may not call.
+pub type Identify = Arc<dyn Fn(Peer) -> Option<Caller> + Send + Sync>;
+
+/// What the edge needs.
+#[derive(Clone)]
+pub struct Edge {
+    /// Who local peers are.
+    pub identify: Identify,
+    /// In front of authentication; none for no limit.
+    pub limiter: Option<Arc<dyn RateLimiter>>,
+    /// What a request may take until its first byte.
+    pub time_limit: Duration,
+    /// Names this daemon's requests apart from an earlier one's.
+    pub boot: u64,
+    /// Counts requests.
+    pub counter: Arc<AtomicU64>,
+}
+
+pub(super) async fn pass(
+    State(edge): State<Edge>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let request_id = edge.request_id(request.headers());
+    let trace = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| is_trace(text))
+        .map(Box::from);
+    let started = std::time::Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = edge.serve(peer, request, next, &request_id, trace.clone()).await;
+    tracing::debug!(
+        %method, path, status = response.status().as_u16(), request_id = request_id.as_str(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "request"
+    );
+    finish(response, &request_id, trace.as_deref())
+}
+
+impl Edge {
+    async fn serve(
+        &self,
+        peer: Peer,
+        mut request: Request,
+        next: Next,
+        id: &RequestId,
+        trace: Option<Box<str>>,
+    ) -> Response {
+        if let Some(limiter) = &self.limiter {
+            match limiter.take(&format!("uid:{}", peer.uid)).await {
+                Ok(Verdict::Allowed) => {}
+                Ok(Verdict::Wait(wait)) => return slow_down(wait),
+                // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
+                Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
+            }
+        }
+        let Some(caller) = (self.identify)(peer) else {
+            let detail = format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
+            return Fault::from(Problem::new("forbidden", detail)).into_response();
+        };
+        let key = match request.headers().get("idempotency-key").map(|value| value.to_str().map(str::parse)) {
+            None => None,
+            Some(Ok(Ok(key))) => Some(key),
+            Some(_) => {
+                return Fault::invalid("Idempotency-Key: must be 1 to 128 visible ASCII characters, no spaces")
+                    .into_response();
+            }
+        };
+        request.extensions_mut().insert(Context { caller, request_id: id.clone(), trace, key });
+        match tokio::time::timeout(self.time_limit, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                // A write may be in the queue: only its key tells.
+                let detail = format!("no answer within {} s; the request may still happen", self.time_limit.as_secs());
+                Fault::from(Problem::new("outcome_unknown", detail)).into_response()
+            }
+        }
+    }
+
+    fn request_id(&self, headers: &HeaderMap) -> RequestId {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()?.parse().ok());
+        given.unwrap_or_else(|| RequestId::numbered(self.boot, self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+fn slow_down(wait: Duration) -> Response {
+    let seconds = wait.as_secs().max(RETRY_AFTER);
+    let mut response =
+        Fault::from(Problem::new("rate_limited", format!("too many requests; try again in {seconds} s")))
+            .into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// `00-TRACE-SPAN-FLAGS`, lower-case hex, neither id all zeros.
+fn is_trace(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let set = |part: &str| part.bytes().any(|b| b != b'0');
+    match parts.as_slice() {
+        [version, trace, span, flags] => {
+            hex(version, 2)
+                && *version != "ff"
+                && hex(trace, 32)
+                && set(trace)
+                && hex(span, 16)
+                && set(span)
+                && hex(flags, 2)
+        }
+        _ => false,
+    }
+}
+
+/// Gives problems their body, and every response its request id.
+fn finish(mut response: Response, request_id: &RequestId, trace: Option<&str>) -> Response {
+    if let Some(Fault(mut problem)) = response.extensions_mut().remove::<Fault>() {
+        problem.request_id = Some(request_id.to_string());
+        problem.trace_id = trace.and_then(|trace| trace.split('-').nth(1)).map(str::to_owned);
+        let status = response.status();
+        let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body)
+            .into_response();
+        if let Some(value) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_good_traceparent_is_taken() {
+        assert!(is_trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        for bad in [
+            "",
+            "00-0-0-0",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert!(!is_trace(bad), "{bad}");
+        }
+    }
+}

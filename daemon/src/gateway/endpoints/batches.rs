@@ -1,0 +1,101 @@
+//! Batches: up to 5,000 commands, an outcome each, with a key of their own.
+
+use axum::{Json, extract::State};
+use sha2::{Digest as _, Sha256};
+use wallet_api::{
+    problem::Problem,
+    types::{Batch, BatchCommand, BatchMode, BatchResult, DryRun, Op},
+};
+use wallet_core::{
+    command::{Action, Command, MAX_COMMANDS, Mode, Move, OwnKey},
+    cut::Hash,
+    outcome::Answer,
+};
+
+use super::super::{
+    Services,
+    context::Context,
+    extract::{Body, Params},
+    fault::Fault,
+    views,
+};
+use crate::services::{ServiceError, commits::Commits as _};
+
+/// Run a batch of commands.
+#[utoipa::path(post, path = "/v1/batches", tag = "money", request_body = Batch, params(("Idempotency-Key" = String, Header,), DryRun),
+    responses((status = 200, body = BatchResult), (status = 400, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn run(
+    State(services): State<Services>,
+    context: Context,
+    Params(how): Params<DryRun>,
+    Body(batch): Body<Batch>,
+) -> Result<Json<BatchResult>, Fault> {
+    context.operator()?;
+    if batch.commands.len() > MAX_COMMANDS {
+        return Err(Problem::new("too_large", format!("a batch has at most {MAX_COMMANDS} commands")).into());
+    }
+    context.may_backdate(batch.commands.iter().any(|command| command.effective_at.is_some()))?;
+    let own_key = OwnKey { key: context.write_key()?, content: content(&batch) };
+    let mode = match batch.mode {
+        BatchMode::Continue => Mode::Continue,
+        BatchMode::Stop => Mode::Stop,
+        BatchMode::Atomic => Mode::Atomic,
+    };
+    let commands: Result<Vec<_>, Fault> =
+        batch.commands.into_iter().enumerate().map(|(index, row)| command(&context, index, row)).collect();
+    let mut request = context.request(mode, commands?);
+    request.own_key = Some(own_key);
+    let answer = if how.dry_run {
+        services.transactions.preview(request).await?
+    } else {
+        services.transactions.submit(request).await.map_err(ServiceError::from)?
+    };
+    match answer {
+        Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict.into()),
+        Answer::Outcomes { outcomes, replayed } => {
+            Ok(Json(BatchResult { replayed, outcomes: outcomes.iter().map(views::row).collect() }))
+        }
+    }
+}
+
+fn command(context: &Context, index: usize, row: BatchCommand) -> Result<Command, Fault> {
+    let wrong = |what: &str| Err(Fault::invalid(format!("commands[{index}]: {what}")));
+    match (row.op, &row.from, &row.to) {
+        (Op::Deposit, None, Some(_)) | (Op::Withdraw, Some(_), None) | (Op::Transfer, Some(_), Some(_)) => {}
+        (Op::Deposit, ..) => return wrong("a deposit names `to` and not `from`"),
+        (Op::Withdraw, ..) => return wrong("a withdrawal names `from` and not `to`"),
+        (Op::Transfer, ..) => return wrong("a transfer names `from` and `to`"),
+    }
+    let action = Action::Move(Move {
+        from: row.from,
+        to: row.to,
+        amount: row.amount,
+        asset: row.asset,
+        effective_at: row.effective_at,
+        memo: row.memo,
+        meta: row.meta,
+    });
+    Ok(Command { key: context.scoped(row.key), action })
+}
+
+/// The hash of what a batch asks for: mode and commands as this daemon reads them.
+fn content(batch: &Batch) -> Hash {
+    struct Hasher(Sha256);
+    impl std::io::Write for Hasher {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hasher = std::io::BufWriter::new(Hasher(Sha256::new()));
+    // Hashing cannot fail, and the batch came from JSON.
+    let written = serde_json::to_writer(&mut hasher, batch).is_ok();
+    match hasher.into_inner() {
+        Ok(Hasher(hash)) if written => Hash(hash.finalize().into()),
+        _ => Hash([0; 32]),
+    }
+}

@@ -1,0 +1,86 @@
+//! What the daemon says about itself and its caller.
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use wallet_api::{
+    problem::Problem,
+    types::{CutView, Status, Total, Totals, Whoami},
+};
+use wallet_core::time::calendar::Zone;
+
+use super::super::{Services, context::Context, extract::Params, fault::Fault, views};
+use crate::services::moments::Moments;
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "daemon", responses((status = 200, body = String)))]
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The process can serve: its ledger answers and it is not stopping.
+#[utoipa::path(get, path = "/readyz", tag = "daemon", responses((status = 200, body = String), (status = 503, body = Problem)))]
+pub(super) async fn ready(State(services): State<Services>) -> Result<&'static str, Fault> {
+    services.status.ready().await?;
+    Ok("ok\n")
+}
+
+/// What the daemon is doing: head, queue, projections, stores.
+#[utoipa::path(get, path = "/v1/status", tag = "daemon", responses((status = 200, body = Status), (status = 503, body = Problem)))]
+pub(super) async fn status(State(services): State<Services>, _: Context) -> Result<Json<Status>, Fault> {
+    let mut status = services.status.status().await?;
+    status.queued = services.transactions.waiting() as u64;
+    Ok(Json(status))
+}
+
+/// Who the caller is to the daemon.
+#[utoipa::path(get, path = "/v1/whoami", tag = "daemon", responses((status = 200, body = Whoami)))]
+pub(super) async fn whoami(context: Context) -> Json<Whoami> {
+    Json(Whoami {
+        actor: context.caller.actor.to_string(),
+        roles: context.caller.role_names(),
+        permissions: context.caller.permission_names(),
+    })
+}
+
+/// What all wallets of each asset hold together, and its other side.
+#[utoipa::path(get, path = "/v1/totals", tag = "reports", responses((status = 200, body = Totals)))]
+pub(super) async fn totals(State(services): State<Services>, _: Context) -> Result<Json<Totals>, Fault> {
+    let (externals, cut) = services.status.externals().await?;
+    let totals = externals.into_iter().map(|account| Total {
+        asset: account.asset.to_string(),
+        wallets: account.balance.negated().to_string(),
+        external: account.balance.to_string(),
+    });
+    Ok(Json(Totals { totals: totals.collect(), cut: views::cut(cut) }))
+}
+
+/// Which cut: by seq, or as known at a moment; the head when both are left out.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CutQuery {
+    /// The last record it may hold.
+    seq: Option<u64>,
+    /// A date (its close) or an instant.
+    at: Option<String>,
+    /// The zone of dates.
+    tz: Option<String>,
+}
+
+/// A cut of the ledger: write it down, and later verify that nothing up to it was changed.
+#[utoipa::path(get, path = "/v1/cut", tag = "reports", params(CutQuery),
+    responses((status = 200, body = CutView), (status = 400, body = Problem)))]
+pub(super) async fn cut(
+    State(services): State<Services>,
+    _: Context,
+    Params(query): Params<CutQuery>,
+) -> Result<Json<CutView>, Fault> {
+    let zone = query.tz.as_deref().map_or_else(|| Ok(Zone::utc()), |tz| Moments::zone(Some(tz)))?;
+    let known_at = match (query.seq.map(|seq| seq.to_string()), query.at) {
+        (Some(_), Some(_)) => return Err(Fault::invalid("give seq or at, not both")),
+        (seq, at) => seq.or(at),
+    };
+    let cut = services.balances.moments.cut(known_at.as_deref(), &zone).await?;
+    Ok(Json(views::cut(cut)))
+}

@@ -1,0 +1,120 @@
+//! Looking transactions up, and reversing one.
+
+use axum::{Json, extract::State};
+use wallet_api::{
+    problem::Problem,
+    types::{DryRun, Posted, ReverseTransaction, TransactionFilter, TransactionList, TransactionView},
+};
+use wallet_core::{
+    command::{Action, Reverse},
+    ids::TransactionId,
+    journal::{Stored, TransactionKind},
+    key::Key,
+    time::calendar::Bound,
+};
+
+use super::{
+    super::{
+        Services,
+        context::Context,
+        extract::{Body, Id, Params},
+        fault::Fault,
+        views,
+    },
+    limit, money, read,
+};
+use crate::services::{moments::Moments, transactions};
+
+fn view(stored: &Stored, reversed_by: Option<TransactionId>) -> Option<TransactionView> {
+    stored.record.transaction().map(|t| views::transaction(stored, t, reversed_by, false))
+}
+
+fn kind(text: &str) -> Result<TransactionKind, Fault> {
+    let kinds =
+        [TransactionKind::Deposit, TransactionKind::Withdrawal, TransactionKind::Transfer, TransactionKind::Reversal];
+    let found = kinds.into_iter().find(|kind| kind.as_str() == text);
+    found.ok_or_else(|| Fault::invalid("kind: must be deposit, withdrawal, transfer or reversal"))
+}
+
+/// List transactions, newest recorded first.
+#[utoipa::path(get, path = "/v1/transactions", tag = "transactions", params(TransactionFilter),
+    responses((status = 200, body = TransactionList), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn list(
+    State(services): State<Services>,
+    _: Context,
+    Params(filter): Params<TransactionFilter>,
+) -> Result<Json<TransactionList>, Fault> {
+    let zone = Moments::zone(filter.tz.as_deref())?;
+    let moments = &services.balances.moments;
+    let from = match filter.from.as_deref() {
+        Some(from) => Some(moments.instant(Some(from), Bound::Start, &zone).await?),
+        None => None,
+    };
+    let to = match filter.to.as_deref() {
+        Some(to) => Some(moments.instant(Some(to), Bound::Close, &zone).await?),
+        None => None,
+    };
+    let query = transactions::TransactionList {
+        wallet: read("wallet", filter.wallet.as_deref())?,
+        kind: filter.kind.as_deref().map(kind).transpose()?,
+        from,
+        to,
+        before: read("after", filter.after.as_deref())?,
+        limit: limit(filter.limit)?,
+    };
+    let (found, next) = services.transactions.list(&query).await?;
+    let transactions = found.iter().filter_map(|stored| view(stored, None)).collect();
+    Ok(Json(TransactionList { transactions, next: next.map(|seq| seq.to_string()) }))
+}
+
+/// Show a transaction.
+#[utoipa::path(get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path,)),
+    responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn show(
+    State(services): State<Services>,
+    _: Context,
+    Id(id): Id<TransactionId>,
+) -> Result<Json<TransactionView>, Fault> {
+    let (stored, reversed_by) = services.transactions.show(id).await?;
+    view(&stored, reversed_by)
+        .map(Json)
+        .ok_or_else(|| Problem::new("unknown_transaction", "it is not a transaction").into())
+}
+
+/// Show the transaction that a key made.
+#[utoipa::path(get, path = "/v1/transactions/by-key/{key}", tag = "transactions", params(("key" = String, Path,)),
+    responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn by_key(
+    State(services): State<Services>,
+    context: Context,
+    Id(key): Id<Key>,
+) -> Result<Json<TransactionView>, Fault> {
+    let (stored, reversed_by) = services.transactions.by_key(&context.scoped(key)).await?;
+    view(&stored, reversed_by)
+        .map(Json)
+        .ok_or_else(|| Problem::new("unknown_transaction", "it is not a transaction").into())
+}
+
+/// Undo a transaction by its opposite, once.
+#[utoipa::path(post, path = "/v1/transactions/{id}/reverse", tag = "transactions", request_body = ReverseTransaction,
+    params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
+    responses((status = 200, body = Posted<TransactionView>), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
+        (status = 504, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn reverse(
+    State(services): State<Services>,
+    context: Context,
+    Id(id): Id<TransactionId>,
+    Params(how): Params<DryRun>,
+    Body(body): Body<ReverseTransaction>,
+) -> Result<Json<Posted<TransactionView>>, Fault> {
+    context.operator()?;
+    context.may_backdate(body.effective_at.is_some())?;
+    let reverse = Reverse {
+        transaction: id,
+        effective_at: body.effective_at,
+        allow_negative: body.allow_negative,
+        memo: body.memo,
+    };
+    money::one(&services, &context, how, Action::Reverse(reverse)).await
+}

@@ -1,0 +1,81 @@
+//! API Gateway: the HTTP edge. Handlers translate between wire and core; rules live in core, work in services.
+//!
+//! `edge` has the order every request passes; `endpoints` one file a topic; `/openapi.json` is
+//! generated from the handlers themselves.
+
+mod context;
+mod edge;
+mod endpoints;
+mod extract;
+mod fault;
+mod views;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse as _, routing::get};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use wallet_api::problem::Problem;
+
+use self::fault::Fault;
+pub use self::{
+    context::{Caller, Permission, Role},
+    edge::{Edge, Identify, Peer},
+};
+use crate::services::{
+    assets::AssetService, audit::Audit, balances::Balances, status::StatusService, transactions::Transactions,
+};
+
+/// Every service the handlers use.
+#[derive(Clone)]
+pub struct Services {
+    /// Transaction Service.
+    pub transactions: Arc<Transactions>,
+    /// Balance Service.
+    pub balances: Balances,
+    /// Audit Service.
+    pub audit: Audit,
+    /// Assets.
+    pub assets: AssetService,
+    /// What the daemon says about itself.
+    pub status: StatusService,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "walletd",
+        description = "Wallets, transactions, balances at any moment, audit.",
+        license(name = "MIT")
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().split_for_parts().1
+}
+
+fn documented() -> OpenApiRouter<Services> {
+    OpenApiRouter::with_openapi(Document::openapi()).merge(endpoints::router())
+}
+
+/// The whole edge as a router.
+pub fn router(services: Services, edge: Edge, body_limit: usize) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document: Arc<str> = document.to_json().unwrap_or_default().into();
+    let served =
+        move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], document.to_string()) };
+    router
+        .route("/openapi.json", get(served))
+        .fallback(|| async {
+            Fault::from(Problem::new("not_found", "there is no such path; see /openapi.json")).into_response()
+        })
+        .method_not_allowed_fallback(|| async {
+            Fault::from(Problem::new("method_not_allowed", "the path does not take this method")).into_response()
+        })
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(middleware::from_fn_with_state(edge, edge::pass))
+        .with_state(services)
+}

@@ -1,0 +1,161 @@
+//! Core types as wire types.
+
+use std::collections::BTreeMap;
+
+use wallet_api::types::{BalanceRow, BalanceView, CutView, Posted, RowOutcome, StatementLine, TransactionView};
+use wallet_core::{
+    cut::Cut,
+    ids::TransactionId,
+    journal::{Leg, Stored, Transaction},
+    outcome::{Answer, Outcome},
+    text::Metadata,
+};
+
+use crate::services::{ServiceError, balances::BalanceAt};
+
+pub(super) fn cut(cut: Cut) -> CutView {
+    CutView { epoch: cut.epoch, seq: cut.seq, recorded_at: cut.recorded_at.to_string(), hash: cut.hash.to_string() }
+}
+
+pub(super) fn meta(meta: &Metadata) -> BTreeMap<String, String> {
+    meta.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn wallet_of(leg: &Leg) -> Option<String> {
+    leg.account.wallet().map(ToString::to_string)
+}
+
+fn balance_of(leg: &Leg) -> Option<String> {
+    leg.account.wallet().map(|_| leg.balance_after.to_string())
+}
+
+/// A transaction; of a dry run, without what only a commit gives it.
+pub(super) fn transaction(
+    stored: &Stored,
+    t: &Transaction,
+    reversed_by: Option<TransactionId>,
+    dry_run: bool,
+) -> TransactionView {
+    let record = &stored.record;
+    TransactionView {
+        transaction: (!dry_run).then(|| record.id().to_string()),
+        seq: record.seq,
+        kind: t.kind.as_str().into(),
+        from: wallet_of(&t.debit),
+        to: wallet_of(&t.credit),
+        amount: t.amount.to_string(),
+        asset: t.asset.to_string(),
+        effective_at: t.effective_at.to_string(),
+        recorded_at: record.recorded_at.to_string(),
+        key: record.key.as_ref().map(|scoped| scoped.key.to_string()),
+        memo: t.memo.to_string(),
+        meta: meta(&t.meta),
+        actor: record.actor.to_string(),
+        from_balance: balance_of(&t.debit),
+        to_balance: balance_of(&t.credit),
+        reverses: t.reverses.map(|reverses| reverses.transaction.to_string()),
+        reversed_by: reversed_by.map(|id| id.to_string()),
+        hash: (!dry_run).then(|| stored.hash.to_string()),
+    }
+}
+
+/// The one outcome of a request of one command, or why there is none.
+pub(super) fn single(answer: Answer) -> Result<Outcome, ServiceError> {
+    let outcome = match answer {
+        Answer::OwnKeyConflict => return Err(ServiceError::OwnKeyConflict),
+        Answer::Outcomes { outcomes, .. } => outcomes.into_iter().next(),
+    };
+    match outcome {
+        Some(Outcome::Refused(refusal)) => Err(ServiceError::Refused(refusal)),
+        Some(Outcome::Conflict(conflict)) => Err(ServiceError::Conflict(conflict)),
+        Some(outcome @ (Outcome::Ok(_) | Outcome::Replayed(_))) => Ok(outcome),
+        Some(Outcome::NotAttempted) | None => {
+            Err(wallet_core::ports::StoreError::corrupt("ledger", "a command has no outcome").into())
+        }
+    }
+}
+
+/// A write's answer around what it made.
+pub(super) fn posted<T>(outcome: &Outcome, dry_run: bool, result: T) -> Posted<T> {
+    Posted { outcome: outcome.as_str().into(), dry_run, result }
+}
+
+/// One row of a batch's answer.
+pub(super) fn row(outcome: &Outcome) -> RowOutcome {
+    let mut row = RowOutcome {
+        outcome: outcome.as_str().into(),
+        transaction: None,
+        seq: None,
+        code: None,
+        message: None,
+        field: None,
+    };
+    match outcome {
+        Outcome::Ok(stored) | Outcome::Replayed(stored) => {
+            row.transaction = stored.record.transaction().map(|_| stored.record.id());
+            row.seq = Some(stored.record.seq);
+        }
+        Outcome::Refused(refusal) => {
+            row.code = Some(refusal.code().into());
+            row.message = Some(refusal.to_string());
+        }
+        Outcome::Conflict(conflict) => {
+            row.code = Some("key_conflict".into());
+            row.field = Some(conflict.field.to_string());
+            row.transaction = Some(conflict.existing);
+            row.message = Some(format!(
+                "the key was used for something else: {} differs; {} has it",
+                conflict.field, conflict.existing
+            ));
+        }
+        Outcome::NotAttempted => {}
+    }
+    row
+}
+
+pub(super) fn balance(found: &BalanceAt) -> BalanceView {
+    BalanceView {
+        wallet: found.wallet.to_string(),
+        asset: found.asset.to_string(),
+        balance: found.balance.to_string(),
+        at: found.at.to_string(),
+        opened: found.opened,
+        seq: found.cut.seq,
+        cut: cut(found.cut),
+        source: if found.cached_age.is_some() { "cache".into() } else { "ledger".into() },
+        age_ms: found.cached_age.map(|micros| u64::try_from(micros / 1_000).unwrap_or_default()),
+    }
+}
+
+pub(super) fn balance_row(found: &BalanceAt, partial: bool) -> BalanceRow {
+    BalanceRow {
+        wallet: found.wallet.to_string(),
+        asset: found.asset.to_string(),
+        balance: found.balance.to_string(),
+        at: found.at.to_string(),
+        opened: found.opened,
+        seq: found.cut.seq,
+        partial,
+    }
+}
+
+pub(super) fn statement_line(
+    posted: &wallet_core::ports::Posted,
+    balance: wallet_core::money::Balance,
+) -> Option<StatementLine> {
+    let stored = &posted.record;
+    let t = stored.record.transaction()?;
+    let other = if t.debit.account == posted.entry.account { &t.credit } else { &t.debit };
+    Some(StatementLine {
+        transaction: stored.record.id().to_string(),
+        seq: stored.record.seq,
+        kind: t.kind.as_str().into(),
+        counterparty: wallet_of(other),
+        amount: posted.entry.amount.to_string(),
+        balance: balance.to_string(),
+        effective_at: t.effective_at.to_string(),
+        recorded_at: stored.record.recorded_at.to_string(),
+        key: stored.record.key.as_ref().map(|scoped| scoped.key.to_string()),
+        memo: t.memo.to_string(),
+    })
+}

@@ -1,0 +1,332 @@
+//! Balance Service: balances now (cache or ledger) and at any past moment (ledger).
+//!
+//! Every answer says the instant it is for and the cut it was read from: the same question with the
+//! same two gives the same answer for ever.
+
+use std::sync::Arc;
+
+use wallet_core::{
+    account::Account,
+    cut::Cut,
+    ids::WalletId,
+    money::Balance,
+    ports::{Axis, BalanceCache, Clock, EntryQuery, LedgerStore, Posted},
+    time::{
+        Timestamp,
+        calendar::{Bound, Every, Point, Zone, closes},
+    },
+};
+
+use super::{ServiceError, moments::Moments};
+
+/// A balance and where it comes from.
+#[derive(Clone, Debug)]
+pub struct BalanceAt {
+    /// The wallet.
+    pub wallet: WalletId,
+    /// Its asset.
+    pub asset: wallet_core::asset::AssetCode,
+    /// The balance.
+    pub balance: Balance,
+    /// When.
+    pub at: Timestamp,
+    /// False before the wallet opened.
+    pub opened: bool,
+    /// As known then.
+    pub cut: Cut,
+    /// From the cache: how old it may be, in microseconds.
+    pub cached_age: Option<i64>,
+}
+
+/// Which balance.
+#[derive(Clone, Debug, Default)]
+pub struct Question<'a> {
+    /// The moment; now if none.
+    pub at: Option<&'a str>,
+    /// As known then; the head if none.
+    pub known_at: Option<&'a str>,
+    /// The zone of dates.
+    pub tz: Option<&'a str>,
+    /// The answer must know this record.
+    pub min_seq: Option<u64>,
+    /// Let the cache answer.
+    pub cached: bool,
+}
+
+/// A range of moments.
+#[derive(Clone, Debug)]
+pub struct Range<'a> {
+    /// Start.
+    pub from: &'a str,
+    /// End; now if none.
+    pub to: Option<&'a str>,
+    /// Period.
+    pub every: &'a str,
+    /// As known then.
+    pub known_at: Option<&'a str>,
+    /// The zone.
+    pub tz: Option<&'a str>,
+}
+
+/// A range, resolved.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The closes.
+    pub points: Vec<Point>,
+    /// Start.
+    pub from: Timestamp,
+    /// End.
+    pub to: Timestamp,
+    /// As known then.
+    pub cut: Cut,
+}
+
+/// A page of a statement.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The account.
+    pub account: Account,
+    /// Start.
+    pub from: Timestamp,
+    /// End.
+    pub to: Timestamp,
+    /// The balance just before the start.
+    pub opening: Balance,
+    /// The balance at the end.
+    pub closing: Balance,
+    /// As known then.
+    pub cut: Cut,
+    /// Entries by effective time, each with the balance after it in that order.
+    pub lines: Vec<(Posted, Balance)>,
+    /// Where the next page starts.
+    pub next: Option<StatementCursor>,
+}
+
+/// Where a statement's next page starts: the last line's place. It also pins the cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementCursor {
+    /// The last line's time.
+    pub effective_at: Timestamp,
+    /// The last line's record.
+    pub seq: u64,
+    /// The cut of the first page.
+    pub known: u64,
+}
+
+/// The Balance Service.
+#[derive(Clone)]
+pub struct Balances {
+    ledger: Arc<dyn LedgerStore>,
+    cache: Arc<dyn BalanceCache>,
+    clock: Arc<dyn Clock>,
+    /// How moments are resolved.
+    pub moments: Moments,
+}
+
+impl Balances {
+    /// Over this ledger and cache.
+    pub fn new(ledger: Arc<dyn LedgerStore>, cache: Arc<dyn BalanceCache>, clock: Arc<dyn Clock>) -> Self {
+        let moments = Moments::new(Arc::clone(&ledger), Arc::clone(&clock));
+        Self { ledger, cache, clock, moments }
+    }
+
+    async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
+        let account = self.ledger.account(wallet).await?;
+        account.filter(|account| account.opened_seq <= cut.seq).ok_or_else(|| ServiceError::unknown_wallet(wallet))
+    }
+
+    /// A wallet's balance.
+    pub async fn balance(&self, wallet: &WalletId, question: &Question<'_>) -> Result<BalanceAt, ServiceError> {
+        if question.cached {
+            if question.at.is_some() || question.known_at.is_some() {
+                return Err(ServiceError::invalid(
+                    "invalid_request",
+                    "a cached balance is always the present one: leave at and known_at out",
+                ));
+            }
+            if let Some(found) = self.cached(wallet, question.min_seq).await? {
+                return Ok(found);
+            }
+        }
+        let zone = Moments::zone(question.tz)?;
+        let cut = self.moments.cut(question.known_at, &zone).await?;
+        if question.min_seq.is_some_and(|min| min > cut.seq) {
+            let detail = format!(
+                "record {} is not there yet: the last one is {}",
+                question.min_seq.unwrap_or_default(),
+                cut.seq
+            );
+            return Err(ServiceError::invalid("invalid_request", detail));
+        }
+        let at = self.moments.instant(question.at, Bound::Close, &zone).await?;
+        let account = self.account(wallet, cut).await?;
+        let opened = account.opened_at <= at;
+        // The running balance is the answer when nothing newer than the cut is in it and nothing it holds counts later.
+        let present = account.seq <= cut.seq && question.at.is_none();
+        let balance = if present {
+            account.balance
+        } else {
+            self.at(&account, &[at], cut.seq).await?.pop().unwrap_or(Balance::zero(account.scale()))
+        };
+        Ok(BalanceAt { wallet: wallet.clone(), asset: account.asset, balance, at, opened, cut, cached_age: None })
+    }
+
+    async fn at(&self, account: &Account, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, ServiceError> {
+        Ok(self.ledger.balances_at(account, times, known).await?)
+    }
+
+    async fn cached(&self, wallet: &WalletId, min_seq: Option<u64>) -> Result<Option<BalanceAt>, ServiceError> {
+        let (found, position) = match self.cache.get(wallet).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(%error, "the balance cache did not answer; the ledger does");
+                return Ok(None);
+            }
+        };
+        let Some(found) = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min)) else {
+            return Ok(None);
+        };
+        let state = position.max(found.seq);
+        let cut = self.ledger.cut_at(state).await?;
+        let head = self.ledger.head().await?;
+        // Nothing is missing up to the cache's position: the answer is as old as the first record behind it.
+        let age = if state >= head.seq { 0 } else { self.clock.now().micros_since(cut.recorded_at).max(0) };
+        Ok(Some(BalanceAt {
+            wallet: wallet.clone(),
+            asset: found.asset,
+            balance: found.balance,
+            at: cut.recorded_at.max(found.recorded_at),
+            opened: true,
+            cut,
+            cached_age: Some(age),
+        }))
+    }
+
+    /// The moments and the cut of a range.
+    pub async fn resolve(&self, range: &Range<'_>) -> Result<Resolved, ServiceError> {
+        let zone = Moments::zone(range.tz)?;
+        let every: Every =
+            range.every.parse().map_err(|error| ServiceError::invalid("invalid_request", format!("every: {error}")))?;
+        let cut = self.moments.cut(range.known_at, &zone).await?;
+        let now = self.moments.now().await?;
+        let from = self.moments.instant(Some(range.from), Bound::Start, &zone).await?;
+        let to = match range.to {
+            Some(to) => self.moments.instant(Some(to), Bound::Close, &zone).await?,
+            None => now,
+        };
+        let points = closes(every, from, to, now, &zone)?;
+        Ok(Resolved { points, from, to, cut })
+    }
+
+    /// A wallet's balances at the moments of a range.
+    pub async fn history(
+        &self,
+        wallet: &WalletId,
+        range: &Range<'_>,
+    ) -> Result<(Vec<BalanceAt>, Resolved), ServiceError> {
+        let resolved = self.resolve(range).await?;
+        let account = self.account(wallet, resolved.cut).await?;
+        let rows = self.rows(&account, &resolved.points, resolved.cut).await?;
+        Ok((rows, resolved))
+    }
+
+    /// An account's balances at ascending points.
+    pub async fn rows(&self, account: &Account, points: &[Point], cut: Cut) -> Result<Vec<BalanceAt>, ServiceError> {
+        let times: Vec<_> = points.iter().map(|point| point.at).collect();
+        let balances = self.at(account, &times, cut.seq).await?;
+        let Some(wallet) = account.id.wallet() else {
+            return Ok(Vec::new());
+        };
+        let row = |(at, balance): (Timestamp, Balance)| BalanceAt {
+            wallet: wallet.clone(),
+            asset: account.asset,
+            balance,
+            at,
+            opened: account.opened_at <= at,
+            cut,
+            cached_age: None,
+        };
+        Ok(times.into_iter().zip(balances).map(row).collect())
+    }
+
+    /// Wallets that exist at a cut, by id, behind `after`; the second value says if there may be more.
+    pub async fn page(
+        &self,
+        after: Option<&WalletId>,
+        limit: usize,
+        cut: Cut,
+    ) -> Result<(Vec<Account>, Option<WalletId>), ServiceError> {
+        let accounts = self.ledger.accounts(after, limit).await?;
+        let next =
+            (accounts.len() == limit).then(|| accounts.last().and_then(|last| last.id.wallet().cloned())).flatten();
+        Ok((accounts.into_iter().filter(|account| account.opened_seq <= cut.seq).collect(), next))
+    }
+
+    /// A page of a wallet's statement.
+    pub async fn statement(
+        &self,
+        wallet: &WalletId,
+        from: &str,
+        to: Option<&str>,
+        known_at: Option<&str>,
+        zone: &Zone,
+        (after, limit): (Option<StatementCursor>, usize),
+    ) -> Result<Statement, ServiceError> {
+        let cut = match after {
+            Some(cursor) => self.ledger.cut_at(cursor.known).await?,
+            None => self.moments.cut(known_at, zone).await?,
+        };
+        let from = self.moments.instant(Some(from), Bound::Start, zone).await?;
+        let to = self.moments.instant(to, Bound::Close, zone).await?;
+        if to < from {
+            return Err(wallet_core::time::calendar::MomentError::Backwards { from, to }.into());
+        }
+        let account = self.account(wallet, cut).await?;
+        let ends = self.at(&account, &[from.plus_micros(-1), to], cut.seq).await?;
+        let zero = Balance::zero(account.scale());
+        let (opening, closing) = (ends.first().copied().unwrap_or(zero), ends.last().copied().unwrap_or(zero));
+        let mut running = match after {
+            Some(cursor) => self.balance_after(&account, cursor, cut).await?,
+            None => opening,
+        };
+        let query = EntryQuery {
+            wallet: wallet.clone(),
+            axis: Axis::Effective,
+            descending: false,
+            from: Some(from),
+            to: Some(to),
+            known: cut.seq,
+            after: after.map(|cursor| (cursor.effective_at, cursor.seq)),
+            limit,
+        };
+        let page = self.ledger.entries(&query).await?;
+        let mut lines = Vec::with_capacity(page.items.len());
+        for posted in page.items {
+            running = running.plus(posted.entry.amount).ok_or_else(ServiceError::range)?;
+            lines.push((posted, running));
+        }
+        let next = lines.last().filter(|_| page.more).map(|(last, _)| StatementCursor {
+            effective_at: last.entry.effective_at,
+            seq: last.entry.seq,
+            known: cut.seq,
+        });
+        Ok(Statement { account, from, to, opening, closing, cut, lines, next })
+    }
+
+    /// The balance after one entry in effective order: everything before its time, and what of its time is not behind it.
+    async fn balance_after(
+        &self,
+        account: &Account,
+        cursor: StatementCursor,
+        cut: Cut,
+    ) -> Result<Balance, ServiceError> {
+        let before = cursor.effective_at.plus_micros(-1);
+        let earlier = self.at(account, &[before], cut.seq).await?.pop();
+        let zero = Balance::zero(account.scale());
+        let same_time = |known| async move { self.at(account, &[before, cursor.effective_at], known).await };
+        let ends = same_time(cursor.seq).await?;
+        let (low, high) = (ends.first().copied().unwrap_or(zero), ends.last().copied().unwrap_or(zero));
+        let of_time = high.minus(low).ok_or_else(ServiceError::range)?;
+        earlier.unwrap_or(zero).plus(of_time).ok_or_else(ServiceError::range)
+    }
+}

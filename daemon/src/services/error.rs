@@ -1,0 +1,77 @@
+//! Why a service did not do what was asked. The gateway turns it into a problem.
+
+use wallet_core::{ids::WalletId, outcome::Conflict, outcome::Refusal, ports::StoreError, time::calendar::MomentError};
+
+/// Why a service did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A store did not answer, or holds something that cannot be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A moment that cannot be used.
+    #[error(transparent)]
+    Moment(#[from] MomentError),
+    /// There is no such thing.
+    #[error("{detail}")]
+    NotFound {
+        /// The problem's code.
+        code: &'static str,
+        /// What there is not.
+        detail: String,
+    },
+    /// The caller asked for something that makes no sense.
+    #[error("{detail}")]
+    Invalid {
+        /// The problem's code.
+        code: &'static str,
+        /// What makes no sense, and what would.
+        detail: String,
+    },
+    /// A rule forbids it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The key was used for something else.
+    #[error("the key was used for something else: {} differs; {} has it", .0.field, .0.existing)]
+    Conflict(Conflict),
+    /// The batch's own key was used for other content.
+    #[error("this batch's own key was used for a batch with other content")]
+    OwnKeyConflict,
+    /// Too much waits already.
+    #[error("too many commands wait to be committed")]
+    Overloaded,
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+impl ServiceError {
+    /// There is no such thing.
+    pub fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::NotFound { code, detail: detail.into() }
+    }
+
+    /// There is no such wallet.
+    pub fn unknown_wallet(wallet: &WalletId) -> Self {
+        Self::not_found("unknown_wallet", format!("there is no wallet {wallet}"))
+    }
+
+    /// The caller asked for something that makes no sense.
+    pub fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid { code, detail: detail.into() }
+    }
+
+    /// A sum that leaves the range of money: cannot be, since every balance is inside it.
+    pub fn range() -> Self {
+        StoreError::corrupt("ledger", "a sum of entries leaves the range of money").into()
+    }
+}
+
+impl From<super::commits::SubmitError> for ServiceError {
+    fn from(error: super::commits::SubmitError) -> Self {
+        match error {
+            super::commits::SubmitError::Store(error) => Self::Store(error),
+            super::commits::SubmitError::Overloaded => Self::Overloaded,
+            super::commits::SubmitError::Stopping => Self::Stopping,
+        }
+    }
+}
