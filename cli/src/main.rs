@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! walletctl: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    walletctl::run(std::env::args_os())
+}

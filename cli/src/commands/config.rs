@@ -1,0 +1,70 @@
+//! `walletctl config`.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    error::CliError,
+    output::{Cell, Meta, Record},
+};
+
+/// Examples of the group.
+pub const EXAMPLE: &str = "Example:
+  walletctl config show --origin";
+
+/// Settings.
+#[derive(Subcommand)]
+pub enum Command {
+    Show(Show),
+}
+
+/// Show every setting as it is now
+#[derive(Args)]
+#[command(after_help = "Example:
+  walletctl config show --origin")]
+pub struct Show {
+    /// Say where each comes from
+    #[arg(long)]
+    origin: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    setting: &'static str,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [&'static str] = &["setting", "value", "origin"];
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        match column {
+            "setting" => Cell::text(self.setting),
+            "value" => Cell::text(&self.value),
+            "origin" => Cell::maybe(self.origin.as_deref()),
+            _ => Cell::None,
+        }
+    }
+}
+
+/// Runs one.
+pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
+    let Command::Show(args) = command;
+    let s = &ctx.settings;
+    let above = s.confirm_above.value.map(|amount| amount.to_string()).unwrap_or_default();
+    let row = |setting, value: String, origin: String| Row { setting, value, origin: args.origin.then_some(origin) };
+    let rows = [
+        row("context", s.context.value.clone(), s.context.origin.to_string()),
+        row("daemon", s.endpoint.value.to_string(), s.endpoint.origin.to_string()),
+        row("tz", s.tz.value.clone(), s.tz.origin.to_string()),
+        row("output", s.output.value.as_str().into(), s.output.origin.to_string()),
+        row("protected", s.protected.value.to_string(), s.protected.origin.to_string()),
+        row("confirm_above", above, s.confirm_above.origin.to_string()),
+        row("config_file", ctx.paths.config_file().display().to_string(), "XDG_CONFIG_HOME, HOME".into()),
+        row("state_folder", ctx.paths.state.display().to_string(), "XDG_STATE_HOME, HOME".into()),
+    ];
+    ctx.out().list("config", &rows, Meta::new())
+}

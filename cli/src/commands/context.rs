@@ -1,0 +1,164 @@
+//! `walletctl context`.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use wallet_api::client::Endpoint;
+use wallet_core::{money::Quantity, time::calendar::Zone};
+
+use crate::{
+    config::{DEFAULT_CONTEXT, File, Named},
+    context::Context,
+    error::CliError,
+    output::{Cell, Format, Meta, Record},
+};
+
+/// Examples of the group.
+pub const EXAMPLE: &str = "Example:
+  walletctl context show";
+
+/// Longest name of a context.
+const MAX_NAME: usize = 64;
+
+/// Contexts.
+#[derive(Subcommand)]
+pub enum Command {
+    Use(Use),
+    Set(Set),
+    Show(Show),
+}
+
+/// Make a context the current one
+#[derive(Args)]
+#[command(after_help = "Example:
+  walletctl context use prod")]
+pub struct Use {
+    /// Its name; default is the local daemon
+    name: String,
+}
+
+/// Make or change a context; what is not named stays as it is
+#[derive(Args)]
+#[command(after_help = "Examples:
+  walletctl context set prod --daemon /run/walletd/walletd.sock --zone Europe/Lisbon --protected true --confirm-above 1000
+  walletctl context set test --daemon http://127.0.0.1:7117")]
+pub struct Set {
+    /// Its name
+    name: String,
+    /// The daemon: a socket's absolute path, or http:// and a loopback address
+    #[arg(long, value_name = "PATH|URL")]
+    daemon: Option<String>,
+    /// Zone of dates
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<Zone>,
+    /// Form of output
+    #[arg(long, value_enum, value_name = "FORM")]
+    form: Option<Format>,
+    /// Writes need --context NAME
+    #[arg(long, value_name = "YES")]
+    protected: Option<bool>,
+    /// Above this amount, of any asset, a person types the amount
+    #[arg(long, value_name = "AMOUNT")]
+    confirm_above: Option<Quantity>,
+}
+
+/// Show one context, or all
+#[derive(Args)]
+#[command(after_help = "Example:
+  walletctl context show prod")]
+pub struct Show {
+    /// Its name
+    name: Option<String>,
+}
+
+/// A context as it is shown.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    current: bool,
+    #[serde(flatten)]
+    named: Named,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [&'static str] =
+        &["name", "current", "socket", "url", "tz", "output", "protected", "confirm_above"];
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        match column {
+            "name" => Cell::text(&self.name),
+            "current" => Cell::Bool(self.current),
+            "socket" => Cell::maybe(self.named.socket.as_deref()),
+            "url" => Cell::maybe(self.named.url.as_deref()),
+            "tz" => Cell::maybe(self.named.tz.as_deref()),
+            "output" => Cell::maybe(self.named.output.map(Format::as_str)),
+            "protected" => Cell::Bool(self.named.protected),
+            "confirm_above" => Cell::maybe_amount(self.named.confirm_above.as_deref()),
+            _ => Cell::None,
+        }
+    }
+}
+
+/// Runs one.
+pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
+    let file = File::read(&ctx.paths)?;
+    match command {
+        Command::Use(args) => use_one(ctx, file, args.name),
+        Command::Set(args) => set(ctx, file, args),
+        Command::Show(args) => show(ctx, &file, args.name.as_deref()),
+    }
+}
+
+fn use_one(ctx: &Context, mut file: File, name: String) -> Result<(), CliError> {
+    if name != DEFAULT_CONTEXT && !file.contexts.contains_key(&name) {
+        return Err(missing(&name));
+    }
+    file.current = Some(name.clone());
+    file.write(&ctx.paths)?;
+    show(ctx, &file, Some(&name))
+}
+
+fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
+    let good = (1..=MAX_NAME).contains(&args.name.len())
+        && args.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if !good {
+        return Err(CliError::usage("a context's name is 1 to 64 of A-Z a-z 0-9 . _ -"));
+    }
+    let named = file.contexts.entry(args.name.clone()).or_default();
+    if let Some(daemon) = args.daemon {
+        let endpoint: Endpoint = daemon.parse().map_err(|e| CliError::usage(format!("--daemon: {e}")))?;
+        (named.socket, named.url) = match endpoint {
+            Endpoint::Socket(_) => (Some(daemon), None),
+            Endpoint::Http(url) => (None, Some(url)),
+        };
+    }
+    if let Some(zone) = args.zone {
+        named.tz = Some(zone.to_string());
+    }
+    named.output = args.form.or(named.output);
+    named.protected = args.protected.unwrap_or(named.protected);
+    if let Some(amount) = args.confirm_above {
+        named.confirm_above = Some(amount.to_string());
+    }
+    file.write(&ctx.paths)?;
+    show(ctx, &file, Some(&args.name))
+}
+
+fn show(ctx: &Context, file: &File, name: Option<&str>) -> Result<(), CliError> {
+    let current = file.current.as_deref().unwrap_or(DEFAULT_CONTEXT);
+    let local = (!file.contexts.contains_key(DEFAULT_CONTEXT)).then(|| (DEFAULT_CONTEXT.to_owned(), Named::default()));
+    let all = local.into_iter().chain(file.contexts.clone());
+    let rows: Vec<Row> = all
+        .filter(|(found, _)| name.is_none_or(|name| name == found))
+        .map(|(name, named)| Row { current: name == current, name, named })
+        .collect();
+    match (name, rows.as_slice()) {
+        (Some(name), []) => Err(missing(name)),
+        (Some(_), [row, ..]) => ctx.out().one("context", row, Meta::new()),
+        (None, rows) => ctx.out().list("contexts", rows, Meta::new()),
+    }
+}
+
+fn missing(name: &str) -> CliError {
+    CliError::new("not_found", format!("there is no context {name}"))
+        .hint("walletctl context show lists them; walletctl context set NAME makes one.")
+}

@@ -1,0 +1,176 @@
+//! Where walletctl keeps its files, and how: folders 0700, files 0600, replaced whole.
+//!
+//! XDG's variables where they are set and absolute, else below the home folder; without `HOME` the
+//! home folder is the one of the user's passwd entry, so that cron and a login shell agree.
+//! A folder or file of ours that others may read or write is refused, never silently mended.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use crate::{env::Env, error::CliError};
+
+/// Bits of a mode that let others in.
+const OTHERS: u32 = 0o077;
+/// Largest file of our own that is read whole: far above any configuration or intent.
+const MAX_FILE: u64 = 16 << 20;
+
+/// The folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Configuration: `config.toml`.
+    pub config: PathBuf,
+    /// State: intents, batches.
+    pub state: PathBuf,
+    /// The daemon's socket, unless told otherwise.
+    pub socket: PathBuf,
+}
+
+impl Paths {
+    /// Finds them; touches nothing.
+    pub fn find(env: &Env) -> Result<Self, CliError> {
+        let home = || {
+            env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute()).or_else(passwd_home).ok_or_else(|| {
+                CliError::configuration("there is no HOME, and no passwd entry of this user")
+                    .hint("Set HOME, or XDG_CONFIG_HOME and XDG_STATE_HOME.")
+            })
+        };
+        let base = |name: &str, below: &str| match env.get(name).map(PathBuf::from).filter(|path| path.is_absolute()) {
+            Some(path) => Ok(path),
+            None => home().map(|home| home.join(below)),
+        };
+        let state = base("XDG_STATE_HOME", ".local/state")?;
+        Ok(Self {
+            config: base("XDG_CONFIG_HOME", ".config")?.join("walletctl"),
+            socket: state.join("walletd").join("walletd.sock"),
+            state: state.join("walletctl"),
+        })
+    }
+
+    /// The configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// Where intents are.
+    pub fn intents(&self) -> PathBuf {
+        self.state.join("intents")
+    }
+
+    /// Where results of batches are.
+    pub fn batches(&self) -> PathBuf {
+        self.state.join("batches")
+    }
+}
+
+fn passwd_home() -> Option<PathBuf> {
+    let uid = rustix::process::getuid().as_raw();
+    home_in(&fs::read_to_string("/etc/passwd").ok()?, uid)
+}
+
+fn home_in(passwd: &str, uid: u32) -> Option<PathBuf> {
+    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let home = entry.into_iter().find(|fields| fields.get(2).is_some_and(|id| id.parse() == Ok(uid)))?;
+    home.get(5).map(PathBuf::from).filter(|home| home.is_absolute())
+}
+
+/// An error of one of our own files.
+pub fn fault(what: &str, path: &Path, error: &io::Error) -> CliError {
+    CliError::configuration(format!("cannot {what} {}: {error}", path.display())).hint(
+        "Make it usable for this user, or set XDG_STATE_HOME and XDG_CONFIG_HOME to folders that are. Nothing was sent.",
+    )
+}
+
+/// Makes a folder of ours if it is missing, and refuses one that others may enter.
+pub fn private_dir(path: &Path) -> Result<(), CliError> {
+    if !path.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| fault("make", path, &e))?;
+    }
+    check_private(path)
+}
+
+/// Refuses what others may read or write, or what another user owns.
+pub fn check_private(path: &Path) -> Result<(), CliError> {
+    let found = fs::metadata(path).map_err(|e| fault("read", path, &e))?;
+    if found.uid() != rustix::process::getuid().as_raw() {
+        return Err(CliError::configuration(format!("{} belongs to another user", path.display()))
+            .hint(format!("chown it, or remove it: {}", path.display())));
+    }
+    if found.mode() & OTHERS != 0 {
+        let (mode, wanted) = (found.mode() & 0o777, if found.is_dir() { "700" } else { "600" });
+        return Err(CliError::configuration(format!("{} has mode {mode:o}: others may use it", path.display()))
+            .hint(format!("chmod {wanted} {}", path.display())));
+    }
+    Ok(())
+}
+
+/// Reads a file of ours; none if it is not there.
+pub fn read_private(path: &Path) -> Result<Option<String>, CliError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(fault("read", path, &e)),
+    };
+    check_private(path)?;
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text).map_err(|e| fault("read", path, &e))?;
+    Ok(Some(text))
+}
+
+/// Writes a file of ours whole, durably, in one step: readers see the old one or the new one.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    private_dir(folder)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(name);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|e| fault("write", path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn folders_follow_xdg_then_home_then_the_passwd_entry() {
+        let found = Paths::find(&Env::of([("HOME", "/home/me"), ("XDG_STATE_HOME", "/var/state")])).unwrap();
+        assert_eq!(found.config, Path::new("/home/me/.config/walletctl"));
+        assert_eq!(found.state, Path::new("/var/state/walletctl"));
+        assert_eq!(found.socket, Path::new("/var/state/walletd/walletd.sock"));
+        // A relative one does not count, says the XDG specification.
+        let found = Paths::find(&Env::of([("HOME", "/home/me"), ("XDG_STATE_HOME", "state")])).unwrap();
+        assert_eq!(found.state, Path::new("/home/me/.local/state/walletctl"));
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nme:x:1000:1000::/home/me:/bin/sh\n";
+        assert_eq!(home_in(passwd, 1000).unwrap(), Path::new("/home/me"));
+        assert_eq!(home_in(passwd, 7), None);
+    }
+
+    #[test]
+    fn files_are_private_and_looser_ones_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("walletctl").join("config.toml");
+        replace_private(&path, b"one").unwrap();
+        replace_private(&path, b"two").unwrap();
+        assert_eq!(read_private(&path).unwrap().unwrap(), "two");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = read_private(&path).unwrap_err();
+        assert_eq!((error.exit, error.code.as_str()), (78, "configuration"));
+        assert!(error.hint.starts_with("chmod 600"), "{}", error.hint);
+        assert_eq!(read_private(Path::new("/nowhere/at/all")).unwrap(), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Questions to a person. Without a terminal nothing is ever asked: the command says at once what
+//! would have been needed.
+
+use std::{
+    cell::RefCell,
+    io::{self, BufRead, BufReader, IsTerminal as _, Write},
+};
+
+use crate::{error::CliError, output::sanitize};
+
+/// Longest answer that is read.
+const MAX_ANSWER: u64 = 1024;
+
+/// Who can be asked.
+pub struct Prompt {
+    interactive: bool,
+    input: RefCell<Box<dyn BufRead>>,
+    output: RefCell<Box<dyn Write>>,
+}
+
+impl Prompt {
+    /// The person at the terminal, if there is one: questions need both stdin and stderr.
+    pub fn terminal() -> Self {
+        Self {
+            interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            input: RefCell::new(Box::new(BufReader::new(io::stdin()))),
+            output: RefCell::new(Box::new(io::stderr())),
+        }
+    }
+
+    /// Somebody who gives these answers, for tests; none if nobody is there.
+    pub fn scripted(answers: Option<&str>) -> Self {
+        Self {
+            interactive: answers.is_some(),
+            input: RefCell::new(Box::new(io::Cursor::new(answers.unwrap_or_default().to_owned()))),
+            output: RefCell::new(Box::new(io::sink())),
+        }
+    }
+
+    /// True if somebody is there.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Tells the person something beside the result.
+    pub fn note(&self, text: &str) {
+        // A note that cannot be shown is no reason to stop.
+        let _ = writeln!(self.output.borrow_mut(), "{}", sanitize(text));
+    }
+
+    /// Asks before a write. Yes is `y` or `yes`; for much money, the amount itself.
+    pub fn confirm(&self, summary: &str, typed: Option<&str>) -> Result<(), CliError> {
+        if !self.interactive {
+            return Err(CliError::usage(format!("{summary}: there is no terminal to ask at")).hint(
+                "Give --yes to go on without a question, or --dry-run to see what would happen. Nothing was sent.",
+            ));
+        }
+        let question = match typed {
+            Some(amount) => format!("{summary}\nThis is above confirm_above. Type the amount ({amount}) to go on: "),
+            None => format!("{summary} [y/N] "),
+        };
+        let answer = self.ask(&question)?;
+        let yes = match typed {
+            Some(amount) => answer == amount,
+            None => answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"),
+        };
+        if yes { Ok(()) } else { Err(CliError::new("declined", "declined: nothing was sent")) }
+    }
+
+    fn ask(&self, question: &str) -> Result<String, CliError> {
+        let fault = |e: io::Error| CliError::usage(format!("cannot ask: {e}"));
+        let mut output = self.output.borrow_mut();
+        let shown: Vec<_> = question.lines().map(sanitize).collect();
+        write!(output, "{}", shown.join("\n")).and_then(|()| output.flush()).map_err(fault)?;
+        let mut answer = String::new();
+        let mut input = self.input.borrow_mut();
+        io::Read::take(&mut *input, MAX_ANSWER).read_line(&mut answer).map_err(fault)?;
+        if answer.is_empty() {
+            // The end of input leaves the cursor behind the question.
+            let _ = writeln!(output);
+        }
+        Ok(answer.trim().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(answers: Option<&str>, typed: Option<&str>) -> u8 {
+        Prompt::scripted(answers).confirm("Transfer 10.50 EUR from w_1 to w_2?", typed).map_or_else(|e| e.exit, |()| 0)
+    }
+
+    #[test]
+    fn the_default_answer_is_no() {
+        for (answer, code) in [("y\n", 0), ("YES\n", 0), ("\n", 10), ("n\n", 10), ("", 10), ("yy\n", 10)] {
+            assert_eq!(exit(Some(answer), None), code, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn much_money_asks_for_the_amount_itself() {
+        for (answer, code) in [("10.50\n", 0), ("y\n", 10), ("10.5\n", 10), ("", 10)] {
+            assert_eq!(exit(Some(answer), Some("10.50")), code, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_asked() {
+        let error = Prompt::scripted(None).confirm("Freeze w_1?", None).unwrap_err();
+        assert_eq!(error.exit, 2);
+        assert!(error.hint.contains("--yes"));
+    }
+}
