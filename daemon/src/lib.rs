@@ -2,6 +2,7 @@
 //! adapter, journal, relay, projections.
 
 pub mod adapters;
+pub mod backup;
 pub mod config;
 pub mod gateway;
 pub mod lifecycle;
