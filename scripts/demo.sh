@@ -84,7 +84,7 @@ if command -v hledger >/dev/null; then
 fi
 
 say "Every record's hash, every balance, and the audit trail against the ledger."
-show walletctl audit verify --stores
+show walletctl audit verify
 
 say "The daemon stops when told to, and nothing is left behind."
 kill "$daemon"

@@ -9,6 +9,6 @@ mkdir -p completions man
 "$walletctl" completion zsh > completions/_walletctl
 "$walletctl" completion fish > completions/walletctl.fish
 rm -f man/*.1
-"$walletctl" man --dir man
+"$walletctl" man --out man
 
 target/debug/sample tests/sample
