@@ -5,6 +5,7 @@
 //! a thread of its own while the first one waits for signals, so that Ctrl-C is answered at once
 //! whatever the command is doing, and the answer says whether something was already sent.
 
+pub mod batch;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -80,11 +81,19 @@ fn wait(flight: Flight, command: impl FnOnce() -> Result<(), CliError> + Send + 
         .spawn(move || drop(done.send(command())))
         .map_err(|e| internal(&e))?;
     waiting.block_on(async {
-        tokio::select! {
-            biased;
-            result = result => result.unwrap_or_else(|_| Err(CliError::new("internal", "the command broke off"))),
-            _ = interrupt.recv() => Err(flight.interrupted()),
-            _ = terminate.recv() => Err(flight.interrupted()),
+        let mut result = result;
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut result => {
+                    return result.unwrap_or_else(|_| Err(CliError::new("internal", "the command broke off")));
+                }
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if let Some(told) = flight.signalled() {
+                return Err(told);
+            }
         }
     })
 }

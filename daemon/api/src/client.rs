@@ -192,6 +192,17 @@ impl Client {
         self.post_within(path, body, write, ANSWER_TIMEOUT).await
     }
 
+    /// POST of JSON that was made elsewhere, the answer read as JSON.
+    pub async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Bytes,
+        write: Write<'_>,
+    ) -> Result<Answer<T>, ClientError> {
+        let request = self.http.post(self.url(path)).header("content-type", "application/json").body(body);
+        self.written(request, write, ANSWER_TIMEOUT).await
+    }
+
     async fn post_within<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -199,7 +210,16 @@ impl Client {
         write: Write<'_>,
         limit: Duration,
     ) -> Result<Answer<T>, ClientError> {
-        let mut request = self.http.post(self.url(path)).json(body).timeout(limit);
+        self.written(self.http.post(self.url(path)).json(body), write, limit).await
+    }
+
+    async fn written<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        write: Write<'_>,
+        limit: Duration,
+    ) -> Result<Answer<T>, ClientError> {
+        let mut request = request.timeout(limit);
         if let Some(key) = write.key {
             request = request.header("idempotency-key", key.as_str());
         }

@@ -1,0 +1,453 @@
+//! The results file: every row's outcome, one JSON line each, in the order rows run.
+//!
+//! Beside it lies the binding (`FILE.batch.json`): the file's hash and how the batch runs, written first. Each chunk's
+//! lines are appended and synced together. Final outcomes (ok, replayed, refused, conflict) always form
+//! the file's head, because nothing is sent behind a row that is not final: so resuming is cutting off
+//! what is not final and going on from there. A crash can leave part of a chunk, or a torn line;
+//! then the last chunk is cut off whole and asked for again under the same key.
+//!
+//! The file is locked while it is used, so that two runs of one batch exclude each other.
+
+use std::{
+    borrow::Cow,
+    fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use wallet_api::types::{BatchMode, RowOutcome};
+
+use super::{
+    chunks::{Chunk, Plan},
+    row::string,
+};
+
+/// Refusals and conflicts kept to be shown to people.
+const SHOWN: usize = 10;
+
+/// Why a results file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// It cannot be read or written.
+    #[error("results file {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another walletctl uses it.
+    #[error("another run of this batch is going on (results file {0})")]
+    Locked(PathBuf),
+    /// It belongs to another batch file.
+    #[error("results file {path} belongs to a batch file with SHA-256 {theirs}, not {ours}")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its batch.
+        theirs: String,
+        /// The batch given.
+        ours: String,
+    },
+    /// It has no binding, or one that is not understood.
+    #[error("{0} is not a results file of a batch")]
+    Foreign(PathBuf),
+}
+
+/// What binds a results file to its batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// `walletctl.batch/1`.
+    pub schema: String,
+    /// The batch file, as it was named.
+    pub file: PathBuf,
+    /// Its rows.
+    pub rows: u64,
+    /// How it runs.
+    #[serde(flatten)]
+    pub plan: Plan,
+}
+
+/// The schema of a binding.
+pub const SCHEMA: &str = "walletctl.batch/1";
+
+/// One line.
+#[derive(Debug, Deserialize)]
+pub struct ResultLine<'a> {
+    /// Line of the batch file.
+    pub line: u64,
+    /// First row of its chunk, in the order they run.
+    pub chunk: u64,
+    /// The row's key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// `ok`, `replayed`, `refused`, `conflict`, `not_attempted` or `unknown`.
+    #[serde(borrow)]
+    pub outcome: Cow<'a, str>,
+    /// Why it was refused.
+    #[serde(borrow, default)]
+    pub code: Option<Cow<'a, str>>,
+    /// For a conflict: the first field that differs.
+    #[serde(borrow, default)]
+    pub field: Option<Cow<'a, str>>,
+    /// Why, in words.
+    #[serde(borrow, default)]
+    pub message: Option<Cow<'a, str>>,
+    /// The transaction.
+    #[serde(borrow, default)]
+    pub transaction: Option<Cow<'a, str>>,
+    /// Its record.
+    #[serde(default)]
+    pub seq: Option<u64>,
+}
+
+/// Rows by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Happened now.
+    pub ok: u64,
+    /// Had happened before.
+    pub replayed: u64,
+    /// A rule forbids them.
+    pub refused: u64,
+    /// Their key was used for something else.
+    pub conflict: u64,
+    /// Not tried.
+    pub not_attempted: u64,
+    /// The answer was lost.
+    pub unknown: u64,
+}
+
+impl Counts {
+    /// Counts one outcome.
+    pub fn add(&mut self, outcome: &str) {
+        *match outcome {
+            "ok" => &mut self.ok,
+            "replayed" => &mut self.replayed,
+            "refused" => &mut self.refused,
+            "conflict" => &mut self.conflict,
+            "not_attempted" => &mut self.not_attempted,
+            _ => &mut self.unknown,
+        } += 1;
+    }
+
+    /// Rows whose outcome never changes.
+    pub fn settled(&self) -> u64 {
+        self.ok + self.replayed + self.refused + self.conflict
+    }
+
+    /// Rows whose money has moved, now or before.
+    pub fn committed(&self) -> u64 {
+        self.ok + self.replayed
+    }
+
+    /// Rows that were judged and turned down.
+    pub fn failed(&self) -> u64 {
+        self.refused + self.conflict
+    }
+}
+
+/// A row that failed, for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// Line of the batch file.
+    pub line: u64,
+    /// The row's key.
+    pub key: String,
+    /// `refused` or `conflict`.
+    pub outcome: String,
+    /// Why: the code, or the field that differs.
+    pub code: String,
+    /// Why, in words.
+    pub message: String,
+}
+
+/// What a results file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// Rows by outcome.
+    pub counts: Counts,
+    /// The first failures.
+    pub failures: Vec<Failure>,
+    /// Rows whose outcome stands: where the batch goes on.
+    pub settled: u64,
+    /// Bytes of their lines.
+    keep: u64,
+    /// Lines in all.
+    pub lines: u64,
+    /// True if rows that were not tried or whose outcome is unknown are written down.
+    pub stopped: bool,
+}
+
+/// A results file, to be read.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its binding.
+    pub binding: Binding,
+}
+
+/// A results file in use.
+#[derive(Debug)]
+pub struct Results {
+    view: View,
+    file: File,
+    buffer: Vec<u8>,
+}
+
+/// Where the binding of a results file is.
+pub fn binding_path(results: &Path) -> PathBuf {
+    let mut name = results.as_os_str().to_owned();
+    name.push(".batch.json");
+    name.into()
+}
+
+/// Reads a binding.
+pub fn read_binding(results: &Path) -> Result<Option<Binding>, ResultsError> {
+    let path = binding_path(results);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ResultsError::Io { path, source }),
+    };
+    match serde_json::from_slice::<Binding>(&text) {
+        Ok(binding) if binding.schema == SCHEMA => Ok(Some(binding)),
+        _ => Err(ResultsError::Foreign(results.to_owned())),
+    }
+}
+
+impl Results {
+    /// Opens the results of a batch, or starts them. An existing file keeps its own plan.
+    pub fn open(path: &Path, ours: Binding) -> Result<Self, ResultsError> {
+        let failed = |source| ResultsError::Io { path: path.to_owned(), source };
+        let bound = read_binding(path)?;
+        if bound.is_none() && path.exists() {
+            return Err(ResultsError::Foreign(path.to_owned()));
+        }
+        if let Some(theirs) = &bound
+            && theirs.plan.sha256 != ours.plan.sha256
+        {
+            let (theirs, ours) = (theirs.plan.sha256.to_string(), ours.plan.sha256.to_string());
+            return Err(ResultsError::Changed { path: path.to_owned(), theirs, ours });
+        }
+        if bound.is_none() {
+            write_binding(path, &ours).map_err(failed)?;
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ResultsError::Locked(path.to_owned())),
+            Err(error) => return Err(failed(error.into())),
+        }
+        sync_folder(path).map_err(failed)?;
+        // Whoever held the lock before may have begun the binding anew.
+        let binding = read_binding(path)?.unwrap_or(ours);
+        Ok(Self { view: View { path: path.to_owned(), binding }, file, buffer: Vec::new() })
+    }
+
+    /// What can be read of it.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    fn failed(&self, source: io::Error) -> ResultsError {
+        ResultsError::Io { path: self.view.path.clone(), source }
+    }
+
+    /// Cuts off what does not stand, so that the batch can go on behind it.
+    pub fn cut(&mut self, held: &Held) -> Result<(), ResultsError> {
+        let cut = |file: &mut File| {
+            file.set_len(held.keep)?;
+            file.seek(SeekFrom::Start(held.keep))?;
+            file.sync_data()
+        };
+        cut(&mut self.file).map_err(|error| self.failed(error))
+    }
+
+    /// Starts an atomic batch that was refused once more, under new keys.
+    pub fn again(&mut self) -> Result<(), ResultsError> {
+        self.view.binding.plan.attempt += 1;
+        write_binding(&self.view.path, &self.view.binding).map_err(|error| self.failed(error))?;
+        self.cut(&Held::default())
+    }
+
+    /// Appends a chunk's outcomes and syncs them.
+    pub fn record(&mut self, chunk: &Chunk, outcomes: &[RowOutcome]) -> Result<(), ResultsError> {
+        for (row, outcome) in chunk.rows.iter().zip(outcomes) {
+            let key = chunk.body.get(row.key.clone()).unwrap_or_default();
+            line(&mut self.buffer, row.line, chunk.start, key, outcome);
+        }
+        self.flush(true)
+    }
+
+    /// Appends one same outcome for all rows of a chunk, without syncing (see [`Results::sync`]).
+    pub fn record_all(&mut self, chunk: &Chunk, outcome: &str) -> Result<(), ResultsError> {
+        let outcome = RowOutcome {
+            outcome: outcome.into(),
+            transaction: None,
+            seq: None,
+            code: None,
+            message: None,
+            field: None,
+        };
+        for row in &chunk.rows {
+            let key = chunk.body.get(row.key.clone()).unwrap_or_default();
+            line(&mut self.buffer, row.line, chunk.start, key, &outcome);
+        }
+        self.flush(false)
+    }
+
+    /// Makes everything appended durable.
+    pub fn sync(&mut self) -> Result<(), ResultsError> {
+        self.flush(true)
+    }
+
+    fn flush(&mut self, sync: bool) -> Result<(), ResultsError> {
+        let written =
+            self.file.write_all(&self.buffer).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
+        self.buffer.clear();
+        written.map_err(|error| self.failed(error))
+    }
+}
+
+impl View {
+    /// The results of a batch, if there are any.
+    pub fn find(path: &Path) -> Result<Option<Self>, ResultsError> {
+        Ok(read_binding(path)?.map(|binding| Self { path: path.to_owned(), binding }))
+    }
+
+    fn failed(&self, source: io::Error) -> ResultsError {
+        ResultsError::Io { path: self.path.clone(), source }
+    }
+
+    fn reader(&self) -> Result<Box<dyn io::BufRead>, ResultsError> {
+        match File::open(&self.path) {
+            Ok(file) => Ok(Box::new(BufReader::with_capacity(1 << 18, file))),
+            // Bound, but nothing was written yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Box::new(io::empty())),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Reads all of it.
+    pub fn held(&self) -> Result<Held, ResultsError> {
+        let atomic = self.binding.plan.mode == BatchMode::Atomic;
+        scan(self.reader()?, self.binding.rows, atomic).map_err(|error| self.failed(error))
+    }
+
+    /// Calls back for every line, in order.
+    pub fn each(&self, mut take: impl FnMut(&ResultLine<'_>) -> io::Result<()>) -> Result<(), ResultsError> {
+        let mut reader = self.reader()?;
+        let mut text = Vec::new();
+        while reader.read_until(b'\n', &mut text).map_err(|error| self.failed(error))? > 0 {
+            let Ok(line) = serde_json::from_slice::<ResultLine<'_>>(&text) else {
+                break;
+            };
+            take(&line).map_err(|error| self.failed(error))?;
+            text.clear();
+        }
+        Ok(())
+    }
+}
+
+fn write_binding(results: &Path, binding: &Binding) -> io::Result<()> {
+    let path = binding_path(results);
+    let folder = folder(results);
+    std::fs::create_dir_all(folder)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&mut temporary, binding)?;
+    temporary.write_all(b"\n")?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(&path)?;
+    sync_folder(results)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn line(into: &mut Vec<u8>, number: u64, chunk: u64, key: &[u8], outcome: &RowOutcome) {
+    // Writing to memory cannot fail.
+    let _ = write!(into, "{{\"line\":{number},\"key\":");
+    into.extend_from_slice(key);
+    into.extend_from_slice(b",\"outcome\":");
+    string(into, &outcome.outcome);
+    for (name, text) in
+        [(&b",\"code\":"[..], &outcome.code), (b",\"field\":", &outcome.field), (b",\"message\":", &outcome.message)]
+    {
+        if let Some(text) = text {
+            into.extend_from_slice(name);
+            string(into, text);
+        }
+    }
+    if let Some(id) = outcome.transaction {
+        let _ = write!(into, ",\"transaction\":\"tx_{}_{}\"", id.epoch, id.seq);
+    }
+    if let Some(seq) = outcome.seq {
+        let _ = write!(into, ",\"seq\":{seq}");
+    }
+    let _ = writeln!(into, ",\"chunk\":{chunk}}}");
+}
+
+fn scan(mut reader: impl io::BufRead, rows: u64, atomic: bool) -> io::Result<Held> {
+    let mut held = Held::default();
+    let mut text = Vec::new();
+    // Bytes and rows before the chunk that the last settled line is of.
+    let (mut chunk, mut before) = (None, (0_u64, 0_u64));
+    let mut bytes = 0_u64;
+    loop {
+        text.clear();
+        let read = reader.read_until(b'\n', &mut text)? as u64;
+        if read == 0 || text.last() != Some(&b'\n') {
+            break;
+        }
+        let Ok(line) = serde_json::from_slice::<ResultLine<'_>>(&text) else {
+            break;
+        };
+        held.lines += 1;
+        held.counts.add(&line.outcome);
+        let settled = matches!(&*line.outcome, "ok" | "replayed" | "refused" | "conflict");
+        held.stopped |= !settled;
+        if !held.stopped {
+            if chunk != Some(line.chunk) {
+                chunk = Some(line.chunk);
+                before = (bytes, held.settled);
+            }
+            held.settled += 1;
+            held.keep = bytes + read;
+        }
+        if matches!(&*line.outcome, "refused" | "conflict") && held.failures.len() < SHOWN {
+            let code = line.code.as_ref().or(line.field.as_ref()).map_or_else(String::new, ToString::to_string);
+            held.failures.push(Failure {
+                line: line.line,
+                key: line.key.to_string(),
+                outcome: line.outcome.to_string(),
+                code,
+                message: line.message.as_ref().map_or_else(String::new, ToString::to_string),
+            });
+        }
+        bytes += read;
+    }
+    if !held.stopped && held.lines < rows {
+        // Ended without a word: part of the last chunk may be missing.
+        (held.keep, held.settled) = before;
+    }
+    if atomic && held.counts.committed() < rows {
+        (held.keep, held.settled) = (0, 0);
+    }
+    Ok(held)
+}

@@ -1,0 +1,221 @@
+//! Checks over whole files: reading, faults, chunks, results.
+
+use std::{io::Cursor, sync::Arc};
+
+use wallet_api::types::{Batch, BatchMode, RowOutcome};
+
+use super::{
+    check::{Checked, Format, check},
+    chunks::{Chunk, Chunker, Plan, Sort},
+    input::{MAX_ROW, Source},
+    results::{Binding, Results, ResultsError, SCHEMA, View},
+    row::Known,
+};
+
+const HEADER: &str = "key,op,from,to,amount,asset,effective_at,memo,meta.invoice\n";
+
+fn source(bytes: impl Into<Vec<u8>>) -> Arc<Source> {
+    Arc::new(Source::spool(Cursor::new(bytes.into()), "test").unwrap())
+}
+
+fn checked(bytes: impl Into<Vec<u8>>, format: Format) -> Checked {
+    check(&source(bytes), format, &mut Known::all([])).unwrap()
+}
+
+fn faults(bytes: impl Into<Vec<u8>>) -> Vec<String> {
+    checked(bytes, Format::Csv).faults.first().map(ToString::to_string).collect()
+}
+
+fn plan(checked: &Checked, chunk: usize, mode: BatchMode, sort: Sort) -> Plan {
+    Plan { sha256: checked.sha256, format: Format::Csv, mode, sort, chunk, attempt: 1 }
+}
+
+fn chunks(source: &Arc<Source>, plan: &Plan, skip: u64) -> Vec<Chunk> {
+    let mut chunker = Chunker::new(source, plan, Known::all([])).unwrap();
+    chunker.skip(skip).unwrap();
+    std::iter::from_fn(|| chunker.next_chunk().unwrap()).collect()
+}
+
+fn rows(n: usize) -> String {
+    let mut text = HEADER.to_owned();
+    for i in 0..n {
+        text.push_str(&format!(
+            "k{i},deposit,,w1,1.00,EUR,2026-01-{:02}T00:00:00Z,\"row {i}, \"\"x\"\"\",INV-{i}\n",
+            28 - i % 28
+        ));
+    }
+    text
+}
+
+#[test]
+fn a_good_file_has_its_rows_and_totals() {
+    let text = format!(
+        "{HEADER}k1,transfer,a,b,10.50,EUR,,January,INV\r\n\r\nk2,deposit,,a,1,JPY,,,\nk3,withdraw,a,,0.5,EUR,,,"
+    );
+    let found = checked(text.clone(), Format::Csv);
+    assert!(found.faults.is_empty(), "{:?}", found.faults);
+    assert_eq!(found.rows, 3);
+    let eur = found.totals[&"EUR".parse().unwrap()];
+    assert_eq!((eur.rows, eur.amount.to_string().as_str(), eur.withdrawals.to_string().as_str()), (2, "11.00", "0.50"));
+    use sha2::Digest as _;
+    assert_eq!(found.sha256.0, <[u8; 32]>::from(sha2::Sha256::digest(text.as_bytes())));
+}
+
+#[test]
+fn every_kind_of_bad_file_is_found_with_its_place() {
+    let row = "k1,deposit,,a,1.00,EUR,,,\n";
+    assert_eq!(faults(""), ["1:1: the file is empty: not even a header is there"]);
+    assert!(faults(HEADER).is_empty());
+    assert!(faults(format!("\u{feff}{HEADER}{row}"))[0].starts_with("1:1: the file starts with a byte order mark"));
+    assert!(faults(format!("{HEADER}{row}k1,deposit,,a,1.00,EUR,,,\n"))[0].starts_with("3:1: the key of line 2 again"));
+    assert!(faults(format!("{HEADER}k1,deposit,,a,1.00,EUR\n"))[0].starts_with("2:20: 6 fields; the header has 9"));
+    assert!(faults("key,op,to,amount,asset,colour\n")[0].starts_with("1:24: unknown column \"colour\""));
+    assert!(faults(format!("{HEADER}k1,deposit,,a\0,1.00,EUR,,,\n"))[0].starts_with("2:14: a NUL byte"));
+    assert!(faults([HEADER.as_bytes(), b"k1,deposit,,a,1.00,EUR,,\xff,\n"].concat())[0].starts_with("2:25: not UTF-8"));
+    assert!(faults(format!("{HEADER}k1,deposit,,a,1e3,EUR,,,\n"))[0].starts_with("2:15: amount: not an amount"));
+    assert!(faults(format!("{HEADER}k1,deposit,,a,1,XXQ,,,\n"))[0].starts_with("2:17: asset XXQ is neither"));
+    assert!(
+        faults(format!("{HEADER}k1,deposit,,a,1,EUR,,\"open,\n{row}"))[0]
+            .starts_with("2:22: a quote that is not closed")
+    );
+    let long = faults([HEADER.as_bytes(), &vec![b'x'; 5 * MAX_ROW], b"\n", row.as_bytes()].concat());
+    assert_eq!(long, [format!("2:1: the line is longer than {MAX_ROW} bytes")]);
+}
+
+#[test]
+fn only_the_first_hundred_faults_are_told_but_all_are_counted() {
+    let mut text = HEADER.to_owned();
+    (0..500).for_each(|i| text.push_str(&format!("k{i},pay,,a,1,EUR,,,\n")));
+    let found = checked(text, Format::Csv);
+    assert_eq!((found.faults.count(), found.faults.first().count()), (500, 100));
+    assert_eq!(found.faults.first().last().unwrap().line, 101);
+}
+
+#[test]
+fn a_line_may_be_as_long_as_the_limit_whatever_the_buffer_holds() {
+    for len in [MAX_ROW - 1, MAX_ROW, MAX_ROW + 1, MAX_ROW + 2] {
+        for end in ["", "\n", "\r\n", "\nx"] {
+            let text = format!("ab\n{}{end}", "y".repeat(len));
+            let source = source(text);
+            let mut lines = source.lines();
+            assert_eq!(lines.next_line().unwrap().unwrap().bytes, Some(&b"ab"[..]));
+            let line = lines.next_line().unwrap().unwrap();
+            assert_eq!((line.number, line.bytes.map(<[u8]>::len)), (2, (len <= MAX_ROW).then_some(len)));
+            assert!(len > MAX_ROW || line.offset == 3);
+            assert_eq!(lines.next_line().unwrap().is_some(), end == "\nx");
+            assert!(lines.next_line().unwrap().is_none());
+        }
+    }
+}
+
+#[test]
+fn both_formats_give_the_same_commands() {
+    let csv = source(format!("{HEADER}k1,transfer,a,b,10.50,EUR,2026-01-01T00:00:00Z,\"a \"\"b\"\"\",INV\n"));
+    let json = source(
+        r#"{"key":"k1","op":"transfer","from":"a","to":"b","amount":"10.50","asset":"EUR","effective_at":"2026-01-01T00:00:00Z","memo":"a \"b\"","meta.invoice":"INV"}"#,
+    );
+    let body = |source: &Arc<Source>, format| {
+        let found = check(source, format, &mut Known::all([])).unwrap();
+        let plan = Plan { format, ..plan(&found, 5_000, BatchMode::Stop, Sort::File) };
+        chunks(source, &plan, 0).remove(0).body
+    };
+    assert_eq!(body(&csv, Format::Csv), body(&json, Format::Ndjson));
+    let batch: Batch = serde_json::from_slice(&body(&csv, Format::Csv)).unwrap();
+    assert_eq!((batch.mode, batch.commands.len()), (BatchMode::Stop, 1));
+}
+
+#[test]
+fn chunks_cover_every_row_once_and_their_keys_name_their_first_row() {
+    let source = source(rows(25));
+    let found = check(&source, Format::Csv, &mut Known::all([])).unwrap();
+    let plan = plan(&found, 10, BatchMode::Continue, Sort::File);
+    let all = chunks(&source, &plan, 0);
+    let shape: Vec<_> = all.iter().map(|c| (c.start, c.rows.len(), c.rows[0].line)).collect();
+    assert_eq!(shape, [(0, 10, 2), (10, 10, 12), (20, 5, 22)]);
+    let rest = chunks(&source, &plan, 20);
+    assert_eq!((rest.len(), &rest[0].body), (1, &all[2].body));
+    assert_ne!(plan.key(0), plan.key(10));
+    assert_ne!(plan.key(0), Plan { attempt: 2, ..plan.clone() }.key(0));
+}
+
+#[test]
+fn sorting_puts_rows_in_the_order_of_time_then_line() {
+    let source = source(rows(60));
+    let found = check(&source, Format::Csv, &mut Known::all([])).unwrap();
+    let plan = plan(&found, 100, BatchMode::Continue, Sort::EffectiveAt);
+    let chunk = chunks(&source, &plan, 0).remove(0);
+    let lines: Vec<_> = chunk.rows.iter().map(|row| row.line).collect();
+    assert_eq!(lines.len(), 60);
+    // Row i counts on day 28 - i % 28: day 1 is rows 27 and 55, on lines 29 and 57.
+    assert_eq!(&lines[..2], [29, 57]);
+    let batch: Batch = serde_json::from_slice(&chunk.body).unwrap();
+    assert!(batch.commands.is_sorted_by_key(|command| command.effective_at));
+}
+
+fn outcome(name: &str) -> RowOutcome {
+    let code = (name == "refused").then(|| "insufficient_funds".into());
+    RowOutcome { outcome: name.into(), transaction: None, seq: None, code, message: None, field: None }
+}
+
+fn binding(plan: Plan, rows: u64) -> Binding {
+    Binding { schema: SCHEMA.into(), file: "test".into(), rows, plan }
+}
+
+#[test]
+fn results_go_on_where_what_stands_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.ndjson");
+    let source = source(rows(25));
+    let found = check(&source, Format::Csv, &mut Known::all([])).unwrap();
+    let plan = plan(&found, 10, BatchMode::Stop, Sort::File);
+    let all = chunks(&source, &plan, 0);
+    let open = || Results::open(&path, binding(plan.clone(), 25)).unwrap();
+    let mut results = open();
+    results.record(&all[0], &vec![outcome("ok"); 10]).unwrap();
+    results.record(&all[1], &vec![outcome("ok"); 10]).unwrap();
+    drop(results);
+    // Ended without a word: the last chunk is asked for again.
+    assert_eq!(open().view().held().unwrap().settled, 10);
+    // A torn line costs its chunk.
+    let torn = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &torn[..torn.len() - 5]).unwrap();
+    let mut results = open();
+    let held = results.view().held().unwrap();
+    assert_eq!((held.settled, held.lines), (10, 19));
+    results.cut(&held).unwrap();
+    // A stop is told, and the batch goes on behind the row that was refused.
+    let mut second = vec![outcome("ok"); 10];
+    second[4] = outcome("refused");
+    second[5..].fill(outcome("not_attempted"));
+    results.record(&all[1], &second).unwrap();
+    results.record_all(&all[2], "not_attempted").unwrap();
+    results.sync().unwrap();
+    let held = results.view().held().unwrap();
+    assert_eq!((held.settled, held.counts.ok, held.counts.refused, held.counts.not_attempted), (15, 14, 1, 10));
+    assert_eq!((held.failures[0].line, held.failures[0].key.as_str()), (16, "k14"));
+    results.cut(&held).unwrap();
+    for chunk in chunks(&source, &plan, 15) {
+        results.record(&chunk, &vec![outcome("ok"); chunk.rows.len()]).unwrap();
+    }
+    let held = results.view().held().unwrap();
+    assert_eq!((held.settled, held.counts.committed(), held.stopped), (25, 24, false));
+}
+
+#[test]
+fn results_belong_to_one_batch_and_one_run_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.ndjson");
+    let found = checked(rows(3), Format::Csv);
+    let other = checked(rows(4), Format::Csv);
+    let plan_of = |found: &Checked| plan(found, 10, BatchMode::Continue, Sort::File);
+    let first = Results::open(&path, binding(plan_of(&found), 3)).unwrap();
+    let again = Results::open(&path, binding(plan_of(&found), 3));
+    assert!(matches!(again, Err(ResultsError::Locked(_))));
+    drop(first);
+    let changed = Results::open(&path, binding(plan_of(&other), 4));
+    assert!(matches!(changed, Err(ResultsError::Changed { .. })));
+    std::fs::write(folder.path().join("foreign"), "x").unwrap();
+    let foreign = Results::open(&folder.path().join("foreign"), binding(plan_of(&found), 3));
+    assert!(matches!(foreign, Err(ResultsError::Foreign(_))));
+    assert_eq!(View::find(&path).unwrap().unwrap().binding.rows, 3);
+}

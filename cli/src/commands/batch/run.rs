@@ -1,0 +1,240 @@
+//! `batch run` and `batch resume`.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+use wallet_api::{
+    client::Write,
+    types::{BatchMode, BatchResult, RowOutcome},
+};
+use wallet_core::{command::MAX_COMMANDS, key::Key, money::Quantity};
+
+use super::{
+    assets, find, full, of_results, open,
+    options::{OnError, Resume, Run, Sending},
+    results_path,
+    show::Summary,
+    validate::{checked, totals},
+};
+use crate::{
+    CliError, Context,
+    batch::{
+        check::Checked,
+        chunks::{Chunk, Chunker, Plan, Sort},
+        input::Source,
+        results::{Binding, Held, Results, SCHEMA},
+        row::Known,
+        run::{End, Sender},
+    },
+    output::{Cell, Meta, Record},
+    paths::private_dir,
+    progress::Progress,
+};
+
+pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
+    ctx.allow_write()?;
+    ctx.out().check::<Summary>()?;
+    let (source, format) = open(&args.file)?;
+    let known = assets(ctx).await?;
+    let (checked, known) = checked(ctx, &source, format, known, &args.limits)?;
+    let mode = match (args.atomic, args.on_error) {
+        (true, _) => BatchMode::Atomic,
+        (false, OnError::Continue) => BatchMode::Continue,
+        (false, OnError::Stop) => BatchMode::Stop,
+    };
+    if args.atomic && checked.rows > MAX_COMMANDS as u64 {
+        return Err(CliError::usage(format!(
+            "--atomic takes at most {MAX_COMMANDS} rows; {} has {}",
+            source.name(),
+            checked.rows
+        ))
+        .hint("Split the file, or run it without --atomic. Nothing was sent."));
+    }
+    let chunk = if args.atomic { MAX_COMMANDS } else { args.chunk };
+    let plan = Plan { sha256: checked.sha256, format, mode, sort: args.sort, chunk, attempt: 1 };
+    if args.dry_run {
+        return dry_run(ctx, &source, &plan, known, checked.rows).await;
+    }
+    let path = match &args.sending.results {
+        Some(path) => path.clone(),
+        None => {
+            private_dir(&ctx.paths.batches())?;
+            results_path(ctx, checked.sha256)
+        }
+    };
+    let binding = Binding { schema: SCHEMA.into(), file: full(&args.file.file), rows: checked.rows, plan };
+    let asked = binding.plan.clone();
+    let results = Results::open(&path, binding).map_err(of_results)?;
+    same_plan(&asked, &results.view().binding.plan)?;
+    let held = results.view().held().map_err(of_results)?;
+    if held.settled == checked.rows || final_anyway(mode, &held) {
+        return tell(ctx, &results, End::Done);
+    }
+    ctx.confirm(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
+    send(ctx, &source, known, results, held, &args.sending).await
+}
+
+pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> {
+    ctx.allow_write()?;
+    ctx.out().check::<Summary>()?;
+    let (source, view) = find(ctx, &args.file, args.sending.results.as_deref())?;
+    let known = assets(ctx).await?;
+    let mut results = Results::open(&view.path, view.binding).map_err(of_results)?;
+    let mut held = results.view().held().map_err(of_results)?;
+    let rows = results.view().binding.rows;
+    if held.settled == rows {
+        return tell(ctx, &results, End::Done);
+    }
+    let left = rows - held.settled;
+    ctx.confirm(args.sending.yes, &format!("Send the {left} rows of {} that are not final?", source.name()), None)?;
+    if results.view().binding.plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
+        results.again().map_err(of_results)?;
+        held = Held::default();
+    }
+    send(ctx, &source, known, results, held, &args.sending).await
+}
+
+/// True if only a person can decide to go on: somebody asked for it to stop there.
+fn final_anyway(mode: BatchMode, held: &Held) -> bool {
+    mode != BatchMode::Continue && held.counts.failed() > 0 && held.stopped
+}
+
+fn same_plan(asked: &Plan, kept: &Plan) -> Result<(), CliError> {
+    if (asked.mode, asked.sort) == (kept.mode, kept.sort) {
+        return Ok(());
+    }
+    Err(CliError::usage("the batch was started with another --on-error, --atomic or --sort")
+        .hint("Give the same ones, or walletctl batch resume. Nothing was sent."))
+}
+
+fn question(source: &Source, checked: &Checked, held: &Held, mode: BatchMode) -> String {
+    let what = match mode {
+        BatchMode::Continue => "",
+        BatchMode::Stop => ", stopping at the first that is refused",
+        BatchMode::Atomic => ", all or none",
+    };
+    let mut text = format!("Send {} rows of {}{what}", checked.rows - held.settled, source.name());
+    for total in totals(checked) {
+        let cell = |name| match total.cell(name) {
+            Cell::Amount(text) => text.to_owned(),
+            _ => String::new(),
+        };
+        text.push_str(&format!(
+            "\n  {} {} in {} rows: {} in, {} out, {} between wallets",
+            cell("amount"),
+            total.asset(),
+            total.rows(),
+            cell("deposits"),
+            cell("withdrawals"),
+            cell("transfers")
+        ));
+    }
+    text.push('?');
+    text
+}
+
+/// The largest total, to be held against `confirm_above`.
+fn largest(checked: &Checked) -> Option<Quantity> {
+    let most = checked.totals.values().map(|total| total.amount).max()?;
+    most.to_string().parse().ok()
+}
+
+async fn send(
+    ctx: &Context,
+    source: &Arc<Source>,
+    known: Known,
+    mut results: Results,
+    held: Held,
+    sending: &Sending,
+) -> Result<(), CliError> {
+    results.cut(&held).map_err(of_results)?;
+    let told = CliError::unknown("interrupted while a part of the batch was in flight")
+        .hint("walletctl batch resume sends what is not final; what happened replays.");
+    let hold = ctx.flight.hold(told);
+    let progress = Progress::new(Some(results.view().binding.rows - held.settled));
+    let sender = Sender {
+        api: ctx.api()?,
+        source,
+        known: &known,
+        flight: &ctx.flight,
+        progress: &progress,
+        retry_for: Duration::from_secs(sending.retry_for),
+    };
+    let (end, results) = sender.send(results, held.settled).await?;
+    drop((progress, hold));
+    tell(ctx, &results, end)
+}
+
+fn tell(ctx: &Context, results: &Results, end: End) -> Result<(), CliError> {
+    let held = results.view().held().map_err(of_results)?;
+    let summary = Summary::new(results.view(), held);
+    summary.show(ctx)?;
+    summary.verdict(end)
+}
+
+/// A row of a dry run.
+#[derive(Serialize)]
+struct Preview {
+    line: u64,
+    key: String,
+    #[serde(flatten)]
+    outcome: RowOutcome,
+}
+
+impl Record for Preview {
+    const COLUMNS: &'static [&'static str] = &["line", "key", "outcome", "code", "message"];
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        match column {
+            "line" => Cell::Int(self.line),
+            "key" => Cell::text(&self.key),
+            "outcome" => Cell::text(&self.outcome.outcome),
+            "code" => Cell::maybe(self.outcome.code.as_deref().or(self.outcome.field.as_deref())),
+            "message" => Cell::maybe(self.outcome.message.as_deref()),
+            _ => Cell::None,
+        }
+    }
+}
+
+/// One request that changes nothing. A second one would not see what the first would have done, so a
+/// longer file has no true preview.
+async fn dry_run(ctx: &Context, source: &Arc<Source>, plan: &Plan, known: Known, rows: u64) -> Result<(), CliError> {
+    ctx.out().check::<Preview>()?;
+    if rows > MAX_COMMANDS as u64 {
+        return Err(CliError::usage(format!(
+            "a dry run takes at most {MAX_COMMANDS} rows; {} has {rows}",
+            source.name()
+        ))
+        .hint("walletctl batch validate checks the file; each row's outcome depends on the rows before it."));
+    }
+    let plan = Plan { chunk: MAX_COMMANDS, ..plan.clone() };
+    let mut chunker =
+        Chunker::new(source, &plan, known).map_err(|error| CliError::new("batch_changed", error.to_string()))?;
+    let chunk = chunker.next_chunk().map_err(|error| CliError::new("batch_changed", error.to_string()))?;
+    let mut out = ctx.out().rows::<Preview>("batch.dry_run")?;
+    let mut failed = 0;
+    if let Some(chunk) = chunk {
+        let key: Key = plan.key(0).parse().map_err(|error| CliError::new("internal", format!("{error}")))?;
+        let write = Write { key: Some(&key), dry_run: true };
+        let answer = ctx.api()?.post_bytes::<BatchResult>("/v1/batches", chunk.body.clone(), write).await?;
+        for (index, outcome) in answer.body.outcomes.into_iter().enumerate() {
+            failed += u64::from(matches!(&*outcome.outcome, "refused" | "conflict"));
+            let (line, key) = place(&chunk, index);
+            out.row(&Preview { line, key, outcome })?;
+        }
+    }
+    out.foot("dry run: nothing was written".into());
+    out.finish(Meta::new().with("dry_run", &true).with("sort", &(plan.sort == Sort::EffectiveAt)))?;
+    match failed {
+        0 => Ok(()),
+        _ => Err(CliError::new("batch_refusals", format!("{failed} of {rows} rows would be refused or in conflict"))
+            .hint("Nothing was written.")),
+    }
+}
+
+fn place(chunk: &Chunk, index: usize) -> (u64, String) {
+    chunk.rows.get(index).map_or_else(Default::default, |row| {
+        let key = chunk.body.get(row.key.clone()).unwrap_or_default();
+        (row.line, serde_json::from_slice(key).unwrap_or_default())
+    })
+}

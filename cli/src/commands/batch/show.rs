@@ -1,0 +1,162 @@
+//! What became of a batch, for people and programs, and the exit code it means.
+
+use serde::Serialize;
+use wallet_api::types::BatchMode;
+
+use super::{find, of_results, options::Status};
+use crate::{
+    CliError, Context,
+    batch::{
+        chunks::Sort,
+        results::{Counts, Failure, Held, View},
+        run::End,
+    },
+    output::{Cell, Format, Meta, Record},
+};
+
+impl Record for Failure {
+    const COLUMNS: &'static [&'static str] = &["line", "key", "outcome", "code", "message"];
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        match column {
+            "line" => Cell::Int(self.line),
+            "key" => Cell::text(&self.key),
+            "outcome" => Cell::text(&self.outcome),
+            "code" => Cell::text(&self.code),
+            "message" => Cell::text(&self.message),
+            _ => Cell::None,
+        }
+    }
+}
+
+/// A batch, in numbers.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// SHA-256 of its file.
+    batch: String,
+    /// The file.
+    file: String,
+    mode: BatchMode,
+    sort: Sort,
+    rows: u64,
+    #[serde(flatten)]
+    counts: Counts,
+    /// The results file.
+    results: String,
+    /// The first rows that were turned down.
+    failures: Vec<Failure>,
+}
+
+impl Record for Summary {
+    const COLUMNS: &'static [&'static str] =
+        &["batch", "rows", "ok", "replayed", "refused", "conflict", "not_attempted", "unknown", "results"];
+    const MORE: &'static [&'static str] = &["file", "mode", "sort"];
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        match column {
+            "batch" => Cell::text(&self.batch),
+            "rows" => Cell::Int(self.rows),
+            "ok" => Cell::Int(self.counts.ok),
+            "replayed" => Cell::Int(self.counts.replayed),
+            "refused" => Cell::Int(self.counts.refused),
+            "conflict" => Cell::Int(self.counts.conflict),
+            "not_attempted" => Cell::Int(self.counts.not_attempted),
+            "unknown" => Cell::Int(self.counts.unknown),
+            "results" => Cell::text(&self.results),
+            "file" => Cell::text(&self.file),
+            "mode" => Cell::text(mode_name(self.mode)),
+            "sort" => Cell::text(if self.sort == Sort::File { "file" } else { "effective_at" }),
+            _ => Cell::None,
+        }
+    }
+}
+
+fn mode_name(mode: BatchMode) -> &'static str {
+    match mode {
+        BatchMode::Continue => "continue",
+        BatchMode::Stop => "stop",
+        BatchMode::Atomic => "atomic",
+    }
+}
+
+impl Summary {
+    pub(super) fn new(view: &View, held: Held) -> Self {
+        let mut counts = held.counts;
+        // Rows that were never written down were never tried.
+        counts.not_attempted += view.binding.rows.saturating_sub(held.lines);
+        Self {
+            batch: view.binding.plan.sha256.to_string(),
+            file: view.binding.file.display().to_string(),
+            mode: view.binding.plan.mode,
+            sort: view.binding.plan.sort,
+            rows: view.binding.rows,
+            counts,
+            results: view.path.display().to_string(),
+            failures: held.failures,
+        }
+    }
+
+    pub(super) fn show(&self, ctx: &Context) -> Result<(), CliError> {
+        ctx.out().one("batch", self, Meta::new())?;
+        if ctx.out().format() == Format::Table && !self.failures.is_empty() {
+            ctx.out().write(b"\n")?;
+            let mut rows = ctx.out().rows::<Failure>("batch.failures")?;
+            for failure in &self.failures {
+                rows.row(failure)?;
+            }
+            let more = self.counts.failed().saturating_sub(self.failures.len() as u64);
+            if more > 0 {
+                rows.foot(format!("and {more} more: walletctl batch report --failed lists them all"));
+            }
+            rows.finish(Meta::new())?;
+        }
+        Ok(())
+    }
+
+    /// The exit code of a batch that ended like this: 11 before 8 before 75, and 75 never once a row is committed.
+    pub(super) fn verdict(&self, end: End) -> Result<(), CliError> {
+        let Counts { unknown, not_attempted, .. } = self.counts;
+        let (rows, failed) = (self.rows, self.counts.failed());
+        let resume = "walletctl batch resume sends what is not final; what happened replays.";
+        if unknown > 0 {
+            let why = match end {
+                End::Lost(error) => format!(": {}", error.message),
+                _ => String::new(),
+            };
+            return Err(CliError::unknown(format!("{unknown} of {rows} rows have no known outcome{why}")).hint(resume));
+        }
+        if self.counts.committed() == 0 && failed == 0 {
+            match end {
+                End::Failed(error) => return Err(error),
+                End::Interrupted => return Err(CliError::new("interrupted", "interrupted before anything was sent")),
+                End::Done | End::Refused | End::Lost(_) => {}
+            }
+        } else if not_attempted > 0 {
+            let why = match end {
+                End::Interrupted => ": interrupted".to_owned(),
+                End::Failed(error) => format!(": {}", error.message),
+                End::Done | End::Refused | End::Lost(_) => String::new(),
+            };
+            let turned = if failed > 0 { format!(", {failed} were refused or in conflict") } else { String::new() };
+            return Err(CliError::new(
+                "batch_refusals",
+                format!("{not_attempted} of {rows} rows were not attempted{turned}{why}"),
+            )
+            .hint(resume));
+        }
+        if failed > 0 {
+            return Err(CliError::new(
+                "batch_refusals",
+                format!("{failed} of {rows} rows were refused or in conflict"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
+    ctx.out().check::<Summary>()?;
+    let (_, view) = find(ctx, &args.file, args.results.as_deref())?;
+    let held = view.held().map_err(of_results)?;
+    Summary::new(&view, held).show(ctx)
+}
