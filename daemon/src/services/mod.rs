@@ -6,7 +6,13 @@ pub mod balances;
 pub mod commits;
 mod error;
 pub mod moments;
+mod pace;
+pub mod projections;
+pub mod relay;
 pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod transactions;
+pub mod wallets;
 
 pub use self::error::ServiceError;
