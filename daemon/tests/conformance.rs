@@ -1,0 +1,134 @@
+//! Every embedded adapter passes the list of its port, on files of its own, across restarts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use wallet_core::{
+    conformance::{AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEDGER_CHECKS, WALLET_CHECKS, run_all},
+    model::{ManualClock, MemoryLedger},
+    ports::{AuditStore, BalanceCache, EventBus, LedgerStore, StoreError, WalletStore},
+};
+use walletd::adapters::embedded::{
+    audit::SqliteAudit,
+    bus::LocalBus,
+    cache::MemoryCache,
+    ledger::{FjallLedger, LedgerOptions},
+    wallets::SqliteWallets,
+};
+
+/// Makes stores in a directory that goes away with it, and remembers which lies where.
+struct Files<S: ?Sized> {
+    dir: tempfile::TempDir,
+    open: fn(&Path, &str) -> Result<Arc<S>, StoreError>,
+    made: Mutex<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    count: usize,
+    /// By the address of the open store.
+    places: HashMap<usize, (PathBuf, String)>,
+}
+
+fn address<S: ?Sized>(store: &Arc<S>) -> usize {
+    Arc::as_ptr(store).cast::<()>().addr()
+}
+
+impl<S: ?Sized> Files<S> {
+    fn new(open: fn(&Path, &str) -> Result<Arc<S>, StoreError>) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), open, made: Mutex::default() }
+    }
+
+    fn open_at(&self, path: PathBuf, id: String) -> Result<Arc<S>, StoreError> {
+        let store = (self.open)(&path, &id)?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.places.insert(address(&store), (path, id));
+        Ok(store)
+    }
+}
+
+#[async_trait]
+impl<S: ?Sized + Send + Sync + 'static> Bed<S> for Files<S> {
+    async fn fresh(&self, id: &str) -> Result<Arc<S>, StoreError> {
+        let path = {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.count += 1;
+            self.dir.path().join(format!("store-{}", made.count))
+        };
+        self.open_at(path, id.to_owned())
+    }
+
+    async fn reopen(&self, store: Arc<S>) -> Result<Arc<S>, StoreError> {
+        let place = self.made.lock().unwrap_or_else(PoisonError::into_inner).places.remove(&address(&store));
+        drop(store);
+        let (path, id) = place.expect("the store was made here");
+        self.open_at(path, id)
+    }
+}
+
+fn kept(result: Result<(), String>) {
+    if let Err(broken) = result {
+        panic!("{broken}");
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_ledger_keeps_every_promise() {
+    let bed = Files::<dyn LedgerStore>::new(|path, id| {
+        let options = LedgerOptions {
+            dir: path.to_owned(),
+            cache_bytes: 8 << 20,
+            memtable_bytes: 4 << 20,
+            reserve_bytes: 0,
+            new_id: id.to_owned(),
+            clock: Arc::new(ManualClock::default()),
+        };
+        Ok(Arc::new(FjallLedger::open(options)?))
+    });
+    kept(run_all(LEDGER_CHECKS, &bed).await);
+}
+
+#[tokio::test]
+async fn the_embedded_wallet_store_keeps_every_promise() {
+    let bed = Files::<dyn WalletStore>::new(|path, _| Ok(Arc::new(SqliteWallets::open(path)?)));
+    kept(run_all(WALLET_CHECKS, &bed).await);
+}
+
+#[tokio::test]
+async fn the_embedded_audit_store_keeps_every_promise() {
+    let bed = Files::<dyn AuditStore>::new(|path, id| Ok(Arc::new(SqliteAudit::open(path, id)?)));
+    kept(run_all(AUDIT_CHECKS, &bed).await);
+}
+
+struct Cache;
+
+#[async_trait]
+impl Bed<dyn BalanceCache> for Cache {
+    async fn fresh(&self, _: &str) -> Result<Arc<dyn BalanceCache>, StoreError> {
+        Ok(Arc::new(MemoryCache::new()))
+    }
+}
+
+#[tokio::test]
+async fn the_cache_in_process_keeps_every_promise() {
+    kept(run_all(CACHE_CHECKS, &Cache).await);
+}
+
+struct Bus;
+
+#[async_trait]
+impl Bed<dyn EventBus> for Bus {
+    async fn fresh(&self, id: &str) -> Result<Arc<dyn EventBus>, StoreError> {
+        Ok(Arc::new(LocalBus::open(Arc::new(MemoryLedger::new(id))).await?))
+    }
+}
+
+#[tokio::test]
+async fn the_bus_in_process_keeps_every_promise() {
+    kept(run_all(BUS_CHECKS, &Bus).await);
+}
