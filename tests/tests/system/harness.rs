@@ -1,0 +1,355 @@
+//! A machine for one test: its own home, its own daemon, the two programs, nothing inherited.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Nothing a test runs takes longer; what does, hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Where the programs are: beside this test, in the folder of its profile.
+pub fn programs() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let found = test.parent().and_then(Path::parent).unwrap().to_owned();
+    for name in ["walletctl", "walletd"] {
+        let path = found.join(name);
+        assert!(path.is_file(), "{} is missing: build the programs first (make test does)", path.display());
+    }
+    found
+}
+
+/// The path of a tool, or none with a line that says what is skipped.
+pub fn tool(name: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {what} (there is no {name} here)");
+    }
+    found
+}
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Run {
+    pub line: String,
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Run {
+    /// It ended with this code; what it wrote to stdout.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{self}");
+        self.out
+    }
+
+    /// It went well.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        self.exits(0)
+    }
+
+    /// It ended with this code, and stderr has this text.
+    #[track_caller]
+    pub fn fails(self, code: i32, text: &str) -> String {
+        assert_eq!(self.code, code, "{self}");
+        assert!(self.err.contains(text), "no {text:?} in\n{self}");
+        self.err
+    }
+
+    /// The `data` of the JSON envelope.
+    #[track_caller]
+    pub fn data(self) -> Value {
+        let text = self.ok();
+        let envelope: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        envelope["data"].clone()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cut = |text: &str| text.chars().take(4_000).collect::<String>();
+        write!(f, "$ {}\nexit code {}\n{}\n{}", self.line, self.code, cut(&self.out), cut(&self.err))
+    }
+}
+
+/// One machine.
+pub struct World {
+    pub dir: TempDir,
+    programs: PathBuf,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("wallet-test-").tempdir().unwrap();
+        fs::create_dir(dir.path().join("home")).unwrap();
+        fs::create_dir(dir.path().join("work")).unwrap();
+        Self { dir, programs: programs() }
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
+    /// A path in the working directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("work").join(name)
+    }
+
+    /// A file in the working directory.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.home().join(".local/state")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.state().join("walletd/walletd.sock")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.state().join("walletd/data")
+    }
+
+    /// A program with this machine's surroundings and none of ours.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", path)
+            .env("TZ", "Pacific/Auckland")
+            .env("LC_ALL", "C.UTF-8");
+        command.current_dir(self.dir.path().join("work")).stdin(Stdio::null());
+        command
+    }
+
+    pub fn walletctl(&self) -> Command {
+        self.command(self.programs.join("walletctl"))
+    }
+
+    pub fn walletd(&self) -> Command {
+        self.command(self.programs.join("walletd"))
+    }
+
+    /// Runs walletctl with words.
+    pub fn ctl(&self, line: &str) -> Run {
+        self.ctl_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub fn ctl_words(&self, words: &[&str]) -> Run {
+        let mut command = self.walletctl();
+        command.args(words);
+        run(command, Vec::new())
+    }
+
+    /// Runs walletctl with something on stdin.
+    pub fn ctl_reading(&self, line: &str, stdin: impl Into<Vec<u8>>) -> Run {
+        let mut command = self.walletctl();
+        command.args(line.split_whitespace()).stdin(Stdio::piped());
+        run(command, stdin.into())
+    }
+
+    /// Runs walletd to its end.
+    pub fn walletd_runs(&self, line: &str) -> Run {
+        let mut command = self.walletd();
+        command.args(line.split_whitespace());
+        run(command, Vec::new())
+    }
+
+    /// Starts the daemon and waits until it serves.
+    pub fn daemon(&self) -> Daemon {
+        self.daemon_by(self.walletd())
+    }
+
+    /// Starts the daemon by a command that ends with walletd, such as one that watches it.
+    pub fn daemon_by(&self, mut command: Command) -> Daemon {
+        let log = self.dir.path().join("walletd.log");
+        let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = command.arg("serve").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let mut daemon = Daemon { child, log, socket: self.socket() };
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// A wallet with money in it.
+    pub fn wallet(&self, id: &str, asset: &str, amount: &str) {
+        self.ctl(&format!("wallet create {id} --owner o --asset {asset} --idempotency-key open-{id} --yes")).ok();
+        if amount != "0" {
+            self.ctl(&format!("deposit --to {id} --amount {amount} --asset {asset} --idempotency-key fund-{id} --yes"))
+                .ok();
+        }
+    }
+
+    /// What a wallet holds now.
+    pub fn balance(&self, wallet: &str) -> String {
+        self.ctl(&format!("balance {wallet} -o json")).data()["balance"].as_str().unwrap().to_owned()
+    }
+
+    /// The ledger's head.
+    pub fn head(&self) -> u64 {
+        let text = self.ctl("api GET /v1/status").ok();
+        let status: Value = serde_json::from_str(&text).unwrap();
+        status["cut"]["seq"].as_u64().unwrap()
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command, stdin: Vec<u8>) -> Run {
+    let line = format!("{command:?}");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    if let Some(mut pipe) = child.stdin.take() {
+        // The program may well stop reading early.
+        thread::spawn(move || drop(pipe.write_all(&stdin)));
+    }
+    finish(line, child)
+}
+
+/// Waits for a program that was started with pipes.
+pub fn finish(line: String, mut child: Child) -> Run {
+    let reader = |pipe: Option<Box<dyn std::io::Read + Send>>| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut pipe) = pipe {
+                pipe.read_to_end(&mut bytes).unwrap();
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    };
+    let out = reader(child.stdout.take().map(|pipe| Box::new(pipe) as _));
+    let err = reader(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+    let code = wait(&mut child).unwrap_or_else(|| {
+        let _ = child.kill();
+        panic!("{line} did not end within {PATIENCE:?}")
+    });
+    Run { line, code, out: out.join().unwrap(), err: err.join().unwrap() }
+}
+
+/// The exit code; minus the signal if one ended it; none if it does not end.
+fn wait(child: &mut Child) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().or(status.signal().map(|signal| -signal));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// A running daemon; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    fn wait_until_ready(&mut self) {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("walletd ended with {status}:\n{}", self.log());
+            }
+            if get(&self.socket, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                return;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "walletd is not ready:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// kill -9, as a crash would.
+    pub fn crash(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit code.
+    pub fn stop(mut self) -> i32 {
+        signal(self.pid(), rustix::process::Signal::TERM);
+        wait(&mut self.child).unwrap_or_else(|| panic!("walletd does not stop:\n{}", self.log()))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("walletd's log:\n{}", self.log());
+        }
+    }
+}
+
+/// A plain request, by hand.
+pub fn get(socket: &Path, path: &str) -> std::io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The rows of csv text by column name.
+pub fn rows(text: &str) -> Vec<std::collections::BTreeMap<String, String>> {
+    csv::Reader::from_reader(text.as_bytes()).deserialize().map(Result::unwrap).collect()
+}
+
+impl Run {
+    /// It ended with this code under `-o json`; the error object on stderr.
+    #[track_caller]
+    pub fn exits_with_error(self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self}");
+        assert!(self.out.is_empty(), "{self}");
+        let line = self.err.lines().last().unwrap_or_default();
+        serde_json::from_str(&self.err)
+            .or_else(|_| serde_json::from_str(line))
+            .unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}

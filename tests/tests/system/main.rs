@@ -1,0 +1,21 @@
+//! Whole-system tests: they run the two built programs as a person, a script or cron would, each in a
+//! home of its own. `make test` builds the programs first.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so and stops"
+)]
+#![allow(unreachable_pub, reason = "one test binary: its modules have no outside")]
+
+mod checks;
+mod exit_codes;
+mod harness;
+mod input;
+mod keys;
+mod life;
+mod money;
+mod pkdd99;
+mod sample;
+mod storage;
