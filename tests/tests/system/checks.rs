@@ -126,6 +126,7 @@ impl Dataset {
                 .into_iter()
                 .map(|mut row| (row.remove("wallet").unwrap(), row.remove("balance").unwrap().parse().unwrap()))
                 .collect();
+            assert_eq!(found.len() * self.dates().len(), self.balances.len(), "wallets at {date}");
             for (wallet, balance) in &found {
                 let expected = of_first_rows.balances.get(&(wallet.clone(), date.clone()));
                 // A wallet that the first rows do not touch is not in the converter's output.

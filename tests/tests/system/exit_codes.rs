@@ -223,11 +223,9 @@ fn a_closed_pipe_is_quiet() {
 
 /// A wallets file.
 pub fn wallets(count: usize) -> String {
-    let mut text = String::from("id,owner,asset\n");
-    for number in 0..count {
-        text += &format!("n_{number:05},o,EUR\n");
-    }
-    text
+    let mut lines = vec!["id,owner,asset".to_owned()];
+    lines.extend((0..count).map(|number| format!("n_{number:05},o,EUR")));
+    lines.join("\n") + "\n"
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing a test runs takes longer; what does, hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Where the programs are: beside this test, in the folder of its profile.
 pub fn programs() -> PathBuf {
@@ -263,7 +263,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(begin.elapsed() < Duration::from_mins(1), "{what}: not within a minute");
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -290,7 +290,7 @@ impl Daemon {
             if get(&self.socket, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return;
             }
-            assert!(begin.elapsed() < Duration::from_secs(60), "walletd is not ready:\n{}", self.log());
+            assert!(begin.elapsed() < Duration::from_mins(1), "walletd is not ready:\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -114,10 +114,10 @@ fn every_form_of_output_says_the_same() {
     let json: Value = serde_json::from_str(&world.ctl("balance w_1 -o json").ok()).unwrap();
     assert_eq!(json["schema"], "walletctl.balance/1");
     assert!(json["meta"].is_object());
-    let ndjson: Value = serde_json::from_str(world.ctl("balance w_1 -o ndjson").ok().trim()).unwrap();
+    let line: Value = serde_json::from_str(world.ctl("balance w_1 -o ndjson").ok().trim()).unwrap();
     let csv = world.ctl("balance w_1 -o csv").ok();
     assert!(csv.starts_with("wallet,asset,balance,at,opened,seq"), "{csv}");
-    for row in [&json["data"], &ndjson] {
+    for row in [&json["data"], &line] {
         assert_eq!((row["wallet"].as_str(), row["balance"].as_str()), (Some("w_1"), Some("10.00")));
     }
     assert_eq!(rows(&csv)[0]["balance"], "10.00");
@@ -148,8 +148,8 @@ fn a_batch_stops_or_holds_together_when_told_to() {
     world.file("stop.csv", text);
     world.ctl("batch run stop.csv --on-error stop --results stop.ndjson --yes").exits(8);
     let outcomes = crate::checks::results_of(&world.read("stop.ndjson"));
-    let word = |key: &str| outcomes[key].0.clone();
-    assert_eq!([word("a"), word("b"), word("c")], ["ok", "refused", "not_attempted"]);
+    let outcome_of = |key: &str| outcomes[key].0.clone();
+    assert_eq!(["a", "b", "c"].map(outcome_of), ["ok", "refused", "not_attempted"]);
     world.file("atomic.csv", text.replace("\na,", "\na2,").replace("\nb,", "\nb2,").replace("\nc,", "\nc2,"));
     world.ctl("batch run atomic.csv --atomic --yes").exits(8);
     assert_eq!(world.balance("w_1"), "1.00");

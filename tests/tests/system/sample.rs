@@ -123,8 +123,8 @@ fn anyone_can_recompute_the_chain_of_an_exported_journal() {
     for line in world.read("journal.ndjson").lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         hash = Sha256::new().chain_update(hash).chain_update(line["record"].as_str().unwrap()).finalize().into();
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(line["hash"], hex.as_str());
+        let hex: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(line["hash"], hex.concat().as_str());
         count += 1;
         assert_eq!(line["seq"], count);
     }

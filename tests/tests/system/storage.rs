@@ -167,6 +167,15 @@ fn the_ledgers_fsync_stands_between_request_and_answer() {
     drop(daemon);
 }
 
+/// A small disk, taken away again however the test ends.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 #[test]
 fn a_full_disk_answers_75_loses_nothing_and_is_left_behind_when_there_is_room() {
     let world = World::new();
@@ -176,12 +185,6 @@ fn a_full_disk_answers_75_loses_nothing_and_is_left_behind_when_there_is_room() 
     if !mount.is_ok_and(|output| output.status.success()) {
         eprintln!("skipped: a full disk (no right to mount a small one here)");
         return;
-    }
-    struct Mounted(PathBuf);
-    impl Drop for Mounted {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        }
     }
     let _mounted = Mounted(disk.clone());
     let mut command = world.walletd();
