@@ -3,7 +3,12 @@
 
 pub mod adapters;
 pub mod backup;
+pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod gateway;
 pub mod lifecycle;
+pub mod rawbench;
+pub mod serve;
 pub mod services;
+pub mod telemetry;

@@ -8,6 +8,7 @@ mod edge;
 mod endpoints;
 mod extract;
 mod fault;
+mod listener;
 mod views;
 
 use std::sync::Arc;
@@ -21,9 +22,11 @@ use self::fault::Fault;
 pub use self::{
     context::{Caller, Permission, Role},
     edge::{Edge, Identify, Peer},
+    listener::Listener,
 };
 use crate::services::{
     assets::AssetService, audit::Audit, balances::Balances, status::StatusService, transactions::Transactions,
+    wallets::Wallets,
 };
 
 /// Every service the handlers use.
@@ -31,6 +34,8 @@ use crate::services::{
 pub struct Services {
     /// Transaction Service.
     pub transactions: Arc<Transactions>,
+    /// Wallet Service.
+    pub wallets: Wallets,
     /// Balance Service.
     pub balances: Balances,
     /// Audit Service.

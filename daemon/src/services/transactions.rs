@@ -36,6 +36,9 @@ const SCAN_PAGE: usize = 1_000;
 /// Most records one list request looks through before it answers with what it has.
 const MAX_SCAN: usize = 50_000;
 
+/// How often a drain looks whether the queue is empty.
+const DRAIN_STEP: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// Bounds of what may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -86,6 +89,13 @@ impl Transactions {
     /// From now on nothing new is taken; what waits is still committed.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Waits until nothing waits any more.
+    pub async fn drain(&self) {
+        while self.waiting() > 0 {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
     }
 
     /// What a request would do now.

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use wallet_core::{
     command::{Action, Request},
     ids::WalletId,
-    journal::Stored,
+    journal::{Event, Stored},
+    key::ScopedKey,
     money::Balance,
     outcome::Answer,
     ports::{Clock, LedgerStore, Page, StoreError, WalletQuery, WalletRow, WalletState, WalletStore},
@@ -57,6 +58,22 @@ impl Wallets {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { store, ledger, commits, clock }
+    }
+
+    /// A new id, for a caller that gives none.
+    pub fn new_id(&self) -> WalletId {
+        let micros = self.clock.now().as_micros().max(0).cast_unsigned();
+        let (seconds, nanos) = (micros / 1_000_000, u32::try_from(micros % 1_000_000 * 1_000).unwrap_or_default());
+        WalletId::from_uuid(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+    }
+
+    /// The wallet this key opened before.
+    pub async fn opened_by(&self, key: &ScopedKey) -> Result<Option<WalletId>, StoreError> {
+        let stored = self.ledger.record_by_key(key).await?;
+        Ok(stored.and_then(|stored| match &stored.record.event {
+            Event::WalletOpened(opened) => Some(opened.id.clone()),
+            _ => None,
+        }))
     }
 
     /// Opens the wallets that a request's commands name.

@@ -8,6 +8,7 @@ mod money;
 mod reports;
 mod status;
 mod transactions;
+mod wallets;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -44,6 +45,13 @@ pub(super) fn router() -> OpenApiRouter<Services> {
         .routes(routes!(status::totals))
         .routes(routes!(status::cut))
         .routes(routes!(assets::list, assets::register))
+        .routes(routes!(wallets::list, wallets::create))
+        .routes(routes!(wallets::import))
+        .routes(routes!(wallets::show))
+        .routes(routes!(wallets::freeze))
+        .routes(routes!(wallets::unfreeze))
+        .routes(routes!(wallets::close))
+        .routes(routes!(wallets::set_limit))
         .routes(routes!(money::deposit))
         .routes(routes!(money::withdraw))
         .routes(routes!(money::transfer))

@@ -53,8 +53,8 @@ pub struct LedgerOptions {
     pub dir: PathBuf,
     /// Block cache, in bytes.
     pub cache_bytes: u64,
-    /// Memory for each keyspace's newest rows, in bytes, before they are written out.
-    pub memtable_bytes: u64,
+    /// Memory for the newest rows of all keyspaces, in bytes, before they are written out.
+    pub write_buffer_bytes: u64,
     /// Room that must stay free on the disk; below it writes are refused before they touch the store.
     pub reserve_bytes: u64,
     /// The id of a ledger that is made anew.
@@ -119,18 +119,19 @@ impl Engine {
             .open()
             .map_err(engine)?;
         let keyspace = |name: &str, share: u64| {
-            let make =
-                || KeyspaceCreateOptions::default().max_memtable_size((options.memtable_bytes / share).max(1 << 20));
+            let bytes = (options.write_buffer_bytes / share).max(MIN_MEMTABLE);
+            let make = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
             db.keyspace(name, make).map_err(engine)
         };
         Ok(Self {
-            journal: keyspace("journal", 1)?,
-            keys: keyspace("keys", 2)?,
-            entries: keyspace("entries", 1)?,
-            accounts: keyspace("accounts", 2)?,
-            answers: keyspace("answers", 4)?,
-            reversals: keyspace("reversals", 8)?,
-            meta: keyspace("meta", 8)?,
+            // Shares of the write buffer; one memtable is being written out while the next fills.
+            journal: keyspace("journal", 4)?,
+            keys: keyspace("keys", 8)?,
+            entries: keyspace("entries", 8)?,
+            accounts: keyspace("accounts", 8)?,
+            answers: keyspace("answers", 32)?,
+            reversals: keyspace("reversals", 64)?,
+            meta: keyspace("meta", 64)?,
             db,
         })
     }
@@ -181,6 +182,8 @@ impl Engine {
 const LOG_BYTES: u64 = 64 << 20;
 /// Threads that write out and merge rows. One keeps the second core for the writer.
 const WORKERS: usize = 1;
+/// The least a keyspace gets.
+const MIN_MEMTABLE: u64 = 1 << 20;
 const ASSET_PREFIX: &str = "asset:";
 
 impl FjallLedger {

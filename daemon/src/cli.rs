@@ -1,0 +1,212 @@
+//! What `walletd` can be told on its command line.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{Parser, Subcommand};
+use wallet_core::ports::{Clock, LedgerStore, StoreError};
+
+use crate::{
+    adapters::embedded::{audit::SqliteAudit, clock::SystemClock, ledger::FjallLedger, wallets::SqliteWallets},
+    backup::{self, BackupError, Source},
+    compose::{Places, ledger_options},
+    config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
+    lifecycle::{DataLock, StartError},
+    rawbench, serve,
+    services::projections::AheadError,
+    telemetry,
+};
+
+/// Nothing happened; try again (`EX_TEMPFAIL`).
+const EXIT_TRY_AGAIN: u8 = 75;
+/// A store holds something that cannot be.
+const EXIT_VERIFICATION: u8 = 9;
+
+/// Headless wallet daemon: wallets, transactions, balances at any moment, audit
+#[derive(Parser)]
+#[command(name = "walletd", version, after_help = "Example:\n  walletd serve")]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve on the socket until told to stop
+    #[command(
+        after_help = "Example:\n  walletd serve\n  walletd serve --socket /run/walletd/walletd.sock --data /var/lib/walletd"
+    )]
+    Serve,
+    /// Look at the configuration
+    #[command(subcommand, after_help = "Example:\n  walletd config print --origin")]
+    Config(ConfigCommand),
+    /// Look at or change the stores' schemas
+    #[command(subcommand, after_help = "Example:\n  walletd migrate status")]
+    Migrate(MigrateCommand),
+    /// Write the journal up to one cut to a file, while the daemon runs or not
+    #[command(after_help = "Example:\n  walletd backup /var/backups/wallets.zst")]
+    Backup {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Make a ledger from a backup, in an empty data directory and a new epoch
+    #[command(after_help = "Example:\n  walletd restore /var/backups/wallets.zst --data /var/lib/walletd")]
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
+    /// A bare loop of the ledger's inserts, without the ledger: the raw limit for benchmarks
+    #[command(hide = true)]
+    BenchRaw(rawbench::BenchRaw),
+    /// Print the OpenAPI document
+    #[command(after_help = "Example:\n  walletd openapi > openapi.json")]
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration can be used
+    #[command(after_help = "Example:\n  walletd config check && walletd serve")]
+    Check,
+    /// Print every value
+    #[command(after_help = "Example:\n  walletd config print --origin")]
+    Print {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum MigrateCommand {
+    /// Say which schema each store has, and which this program knows
+    #[command(after_help = "Example:\n  walletd migrate status")]
+    Status,
+    /// Bring every store to the schema this program knows
+    #[command(after_help = "Example:\n  walletd migrate up")]
+    Up,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let loaded = match Loaded::load(&cli.flags, &Environment::of_process()) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(&error.into(), EXIT_CONFIGURATION),
+    };
+    telemetry::start(&loaded.config.log);
+    match run(cli.command, &loaded) {
+        Ok(code) => code,
+        Err(error) => {
+            let code = exit_code(&error);
+            fail(&error, code)
+        }
+    }
+}
+
+fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
+    match command {
+        Command::Serve => return serve::serve(config),
+        Command::Config(ConfigCommand::Check) => print("the configuration can be used\n")?,
+        Command::Config(ConfigCommand::Print { origin }) => print(&loaded.print(origin))?,
+        Command::Migrate(command) => migrate(&command, config)?,
+        Command::Backup { file } => backup_to(&file, config)?,
+        Command::Restore { file } => restore_from(&file, config)?,
+        Command::BenchRaw(args) => print(&rawbench::run(&args)?)?,
+        Command::Openapi => print(&(crate::gateway::openapi().to_pretty_json()? + "\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn migrate(command: &MigrateCommand, config: &Config) -> anyhow::Result<()> {
+    let places = Places::of(&config.data.directory);
+    if matches!(command, MigrateCommand::Up) {
+        let _lock = DataLock::acquire(&config.data.directory)?;
+        // Opening a store migrates it.
+        drop(crate::compose::open(config)?);
+    }
+    let stores = [("wallets", SqliteWallets::schema(&places.wallets)?), ("audit", SqliteAudit::schema(&places.audit)?)];
+    for (name, schema) in stores {
+        let applied = schema.applied.map_or_else(|| "none".to_owned(), |version| version.to_string());
+        let state = if schema.is_current() { "current" } else { "to be migrated" };
+        print(&format!("{name}: schema {applied}, known {}: {state}\n", schema.known))?;
+    }
+    let made = if places.ledger.exists() { "made" } else { "not made yet" };
+    print(&format!("ledger: format 1, known 1: {made}\n"))
+}
+
+/// From the running daemon if one answers on the socket, else from the directory itself.
+fn backup_to(file: &Path, config: &Config) -> anyhow::Result<()> {
+    let clock = SystemClock::new();
+    let summary = if std::os::unix::net::UnixStream::connect(&config.server.socket).is_ok() {
+        wait(backup::backup(file, Source::Daemon(config.server.socket.clone()), &clock))?
+    } else {
+        let _lock = DataLock::acquire(&config.data.directory)?;
+        let ledger = crate::compose::open(config)?.ledger;
+        wait(backup::backup(file, Source::Ledger(ledger), &clock))?
+    };
+    summarise("backed up", &summary)
+}
+
+fn restore_from(file: &Path, config: &Config) -> anyhow::Result<()> {
+    let _lock = DataLock::acquire(&config.data.directory)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let open = |place: &Path, id: &str| -> Result<Arc<dyn LedgerStore>, StoreError> {
+        let mut options = ledger_options(config, Arc::clone(&clock), Some(id.to_owned()));
+        options.dir = Places::of(place).ledger;
+        Ok(Arc::new(FjallLedger::open(options)?))
+    };
+    let summary = wait(backup::restore(file, &config.data.directory, open, &*clock))?;
+    summarise("restored", &summary)
+}
+
+fn wait<T, E: Into<anyhow::Error>>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work).map_err(Into::into)
+}
+
+fn summarise(what: &str, summary: &backup::Summary) -> anyhow::Result<()> {
+    let backup::Summary { ledger_id, cut, records, sha256 } = summary;
+    print(&format!(
+        "{what} {records} records of ledger {ledger_id}\ncut: epoch {}, {}:{}\nsha256: {sha256}\n",
+        cut.epoch, cut.seq, cut.hash
+    ))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<StartError>().is_some() {
+        return EXIT_CONFIGURATION;
+    }
+    if let Some(error) = error.downcast_ref::<BackupError>() {
+        return error.exit();
+    }
+    if error.downcast_ref::<AheadError>().is_some() {
+        return EXIT_CONFIGURATION;
+    }
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Corrupt { .. }) => EXIT_VERIFICATION,
+        Some(_) => EXIT_TRY_AGAIN,
+        None => 1,
+    }
+}
+
+/// What happened, and why, on stderr.
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    // Nothing can be said if stderr is gone.
+    drop(writeln!(std::io::stderr(), "walletd: {error:#}"));
+    ExitCode::from(code)
+}

@@ -1,0 +1,82 @@
+//! The raw limit of the embedded ledger: the same keys and values in a bare fjall loop, one durable
+//! batch per so many transfers. No decisions, no JSON, no hash.
+
+use std::{path::PathBuf, time::Instant};
+
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+
+/// Bytes of a transfer's record with its hash, as the journal holds it.
+const RECORD: usize = 620;
+const ENTRY_KEY: usize = 25;
+const ENTRY: usize = 12;
+const ACCOUNT: usize = 60;
+
+/// Arguments of the raw benchmark.
+#[derive(clap::Args)]
+pub struct BenchRaw {
+    /// An empty directory for the store
+    #[arg(long)]
+    dir: PathBuf,
+    /// Transfers of one durable batch
+    #[arg(long, default_value_t = 5_000)]
+    batch: u64,
+    /// Transfers in all
+    #[arg(long, default_value_t = 200_000)]
+    count: u64,
+    /// Wallets the transfers are between
+    #[arg(long, default_value_t = 1_000)]
+    wallets: u64,
+}
+
+/// Runs it; gives one line of JSON.
+pub fn run(args: &BenchRaw) -> anyhow::Result<String> {
+    let db = Database::builder(&args.dir).open()?;
+    let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default);
+    let (journal, keys, entries, accounts) =
+        (keyspace("journal")?, keyspace("keys")?, keyspace("entries")?, keyspace("accounts")?);
+    let started = Instant::now();
+    let mut seq = 0_u64;
+    while seq < args.count {
+        let mut batch = db.batch().durability(Some(PersistMode::SyncData));
+        for _ in 0..args.batch.min(args.count - seq) {
+            seq += 1;
+            // Spread as real keys are; the record is as compressible as JSON.
+            let mixed = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut key = [0; 16];
+            for (to, from) in key.iter_mut().zip(mixed.to_be_bytes().into_iter().chain(seq.to_be_bytes())) {
+                *to = from;
+            }
+            let mut record = format!("{{\"seq\":{seq},\"key\":\"{mixed:x}\",").repeat(14).into_bytes();
+            record.resize(RECORD, b' ');
+            batch.insert(&journal, seq.to_be_bytes(), record);
+            batch.insert(&keys, key, seq.to_be_bytes());
+            for wallet in [mixed % args.wallets, (mixed >> 32) % args.wallets] {
+                let mut place = [0; ENTRY_KEY];
+                for (to, from) in place
+                    .iter_mut()
+                    .zip(wallet.to_be_bytes().into_iter().chain([0]).chain(seq.to_be_bytes()).chain(seq.to_be_bytes()))
+                {
+                    *to = from;
+                }
+                batch.insert(&entries, place, [7_u8; ENTRY]);
+                batch.insert(&accounts, wallet.to_be_bytes(), [7_u8; ACCOUNT]);
+            }
+        }
+        batch.commit()?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let answer = serde_json::json!({
+        "what": "bare fjall loop", "transfers": seq, "batch": args.batch, "seconds": seconds, "per_second": rate(seq, seconds),
+    });
+    Ok(format!("{answer}\n"))
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people; no money in it"
+)]
+fn rate(count: u64, seconds: f64) -> u64 {
+    (count as f64 / seconds.max(f64::EPSILON)) as u64
+}
