@@ -112,7 +112,7 @@ impl Following {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), reached).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), reached).await.unwrap();
     }
 
     async fn stopped(self) -> Arc<Notes> {

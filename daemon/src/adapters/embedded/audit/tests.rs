@@ -238,7 +238,7 @@ async fn people_can_read_the_trail_with_a_shell() {
     assert_eq!((kind(1).unwrap(), kind(2).unwrap()), ("wallet_opened".into(), "deposit".into()));
 }
 
-/// Not a check of speed: it prints the rate, for the performance page. Run with `--ignored --nocapture`.
+/// Not a check of speed: it prints the rates, for the performance page. Run with `--ignored --nocapture`.
 #[tokio::test]
 #[ignore = "prints a rate"]
 async fn rate_of_adding() {
@@ -250,6 +250,12 @@ async fn rate_of_adding() {
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("{} records in {seconds:.2} s", journal.len());
+    let start = std::time::Instant::now();
+    let mut read = 0;
+    while let Some(last) = store.records(read, 2_000).await.unwrap().last() {
+        read = last.record.seq;
+    }
+    println!("{read} records read in {:.2} s", start.elapsed().as_secs_f64());
     let start = std::time::Instant::now();
     let query = AuditQuery { wallet: Some(wallet(17)), limit: 50, ..AuditQuery::default() };
     println!("{} found in {:?}", seqs(&store, query).await.len(), start.elapsed());
