@@ -35,10 +35,13 @@ impl Auditor {
         Self { state: State::at(head, Assets::default()) }
     }
 
-    /// Checks the next record.
+    /// Checks the next record. A fault names the record that is due here, whatever its bytes say.
     pub fn check(&mut self, stored: &Stored) -> Result<(), Fault> {
-        let seq = stored.record.seq;
+        let seq = self.state.head.seq.saturating_add(1);
         let fault = |what: String| Fault { seq, what };
+        if stored.record.seq != seq {
+            return Err(fault(format!("record {} is in its place", stored.record.seq)));
+        }
         if *stored.record.to_bytes() != *stored.bytes {
             return Err(fault("its bytes are not the canonical form of what they say".into()));
         }
