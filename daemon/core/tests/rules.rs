@@ -262,3 +262,23 @@ fn a_second_reversal_in_a_journal_is_damage_and_the_first_stays() {
     assert!(apply(&mut state, &again).unwrap_err().to_string().contains("reversed before"));
     assert_eq!(state.reversals, by);
 }
+
+#[test]
+fn what_a_failed_group_did_is_free_for_the_next_request_of_the_same_commit() {
+    let (ledger, _) = ledger();
+    assert_eq!(one(&ledger, "1", moved(None, Some("a"), "10", "EUR", None)), "ok");
+    let register = |scale| {
+        let asset = wallet_core::asset::Asset { code: "XTOY".parse().unwrap(), scale };
+        Action::RegisterAsset(asset)
+    };
+    let all = vec![command("2", reverse(3, false)), command("3", register(4)), command("4", open("c", "EUR", "0"))];
+    let mut failing = all.clone();
+    failing.push(command("5", moved(Some("b"), None, "1", "EUR", None)));
+    let other = vec![command("6", reverse(3, false)), command("3", register(5)), command("4", open("c", "EUR", "9"))];
+    let requests = [request(Mode::Atomic, None, failing), request(Mode::Continue, None, other)];
+    let answers = block_on(ledger.commit(&requests)).unwrap();
+    let Answer::Outcomes { outcomes, .. } = &answers[1] else { panic!("{answers:?}") };
+    assert_eq!(outcomes.iter().map(word).collect::<Vec<_>>(), ["ok", "ok", "ok"]);
+    assert_eq!(block_on(ledger.assets()).unwrap().registered().next().unwrap().scale, 5);
+    assert_eq!(block_on(ledger.reversal_of(TransactionId { epoch: 1, seq: 3 })).unwrap().unwrap().seq, 4);
+}
