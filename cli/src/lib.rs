@@ -12,6 +12,7 @@ pub mod config;
 pub mod context;
 pub mod env;
 pub mod error;
+pub mod export;
 pub mod flight;
 pub mod intents;
 pub mod output;
