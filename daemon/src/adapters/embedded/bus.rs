@@ -1,12 +1,9 @@
 //! The bus in process: the journal itself is what is published, so nothing is stored twice.
 //!
 //! Publishing moves a tail that waiters watch, and keeps the last records at hand: consumers that keep up share
-//! them and the ledger is not read again; one that fell behind reads the ledger. What is kept is bounded by number and by bytes.
+//! them; one that fell behind reads the ledger.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -16,42 +13,15 @@ use wallet_core::{
     ports::{EventBus, LedgerStore, StoreError},
 };
 
-const STORE: &str = "event bus";
-/// Most records kept at hand: a few pages of a consumer.
-const RECENT: usize = 8_192;
-/// Most bytes of records kept at hand; parsed, they take about twice that.
-const RECENT_BYTES: usize = 8 * 1024 * 1024;
+use super::recent::Recent;
 
+const STORE: &str = "event bus";
 /// The [`EventBus`] of one process, over its ledger.
 pub struct LocalBus {
     ledger: Arc<dyn LedgerStore>,
     tail: watch::Sender<Option<Cut>>,
-    recent: Mutex<Recent>,
-}
-
-#[derive(Default)]
-struct Recent {
-    records: VecDeque<Arc<Stored>>,
-    bytes: usize,
-}
-
-impl Recent {
-    fn push(&mut self, record: &Arc<Stored>) {
-        self.bytes = self.bytes.saturating_add(record.bytes.len());
-        self.records.push_back(Arc::clone(record));
-        while self.records.len() > RECENT || self.bytes > RECENT_BYTES {
-            let Some(oldest) = self.records.pop_front() else { break };
-            self.bytes = self.bytes.saturating_sub(oldest.bytes.len());
-        }
-    }
-
-    /// The records behind `after`; none if the first of them is not here any more.
-    fn behind(&self, after: u64, limit: usize) -> Option<Vec<Arc<Stored>>> {
-        let first = self.records.front()?.record.seq;
-        let skip = after.checked_add(1)?.checked_sub(first)?;
-        let skip = usize::try_from(skip).ok().filter(|skip| *skip < self.records.len())?;
-        Some(self.records.iter().skip(skip).take(limit).cloned().collect())
-    }
+    recent: Recent,
+    publishing: tokio::sync::Mutex<()>,
 }
 
 impl LocalBus {
@@ -59,12 +29,7 @@ impl LocalBus {
     pub async fn open(ledger: Arc<dyn LedgerStore>) -> Result<Self, StoreError> {
         let head = ledger.head().await?;
         let (tail, _) = watch::channel((head.seq > 0).then_some(head));
-        Ok(Self { ledger, tail, recent: Mutex::default() })
-    }
-
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        // Nothing below panics half way; a poisoned queue is a whole queue.
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { ledger, tail, recent: Recent::default(), publishing: tokio::sync::Mutex::default() })
     }
 
     fn place(&self) -> (u64, Hash) {
@@ -75,9 +40,11 @@ impl LocalBus {
 #[async_trait]
 impl EventBus for LocalBus {
     async fn publish(&self, records: &[Arc<Stored>]) -> Result<(), StoreError> {
-        let mut recent = self.recent();
+        // Two publishers do not take turns between check and move.
+        let _alone = self.publishing.lock().await;
         let (tail, mut hash) = self.place();
-        let new: Vec<_> = records.iter().filter(|record| record.record.seq > tail).collect();
+        let known = records.partition_point(|record| record.record.seq <= tail);
+        let new = records.get(known..).unwrap_or_default();
         let Some(last) = new.last() else { return Ok(()) };
         for (record, due) in new.iter().zip(tail.saturating_add(1)..) {
             if record.record.seq != due || record.hash != chain(hash, &record.bytes) {
@@ -86,10 +53,7 @@ impl EventBus for LocalBus {
             }
             hash = record.hash;
         }
-        for record in &new {
-            recent.push(record);
-        }
-        // Still under the queue's lock: two publishers cannot take turns between check and move.
+        self.recent.push(new);
         self.tail.send_replace(Some(last.cut()));
         Ok(())
     }
@@ -103,7 +67,7 @@ impl EventBus for LocalBus {
         if tail <= after {
             return Ok(Vec::new());
         }
-        if let Some(records) = self.recent().behind(after, limit) {
+        if let Some(records) = self.recent.behind(after, limit) {
             return Ok(records);
         }
         let published = usize::try_from(tail.saturating_sub(after)).unwrap_or(usize::MAX);
@@ -197,30 +161,5 @@ mod tests {
         grow(&ledger, 1, 2).await;
         bus.publish(&ledger.records(1, 1).await.unwrap()).await.unwrap();
         waiter.await.unwrap().unwrap();
-    }
-
-    #[test]
-    fn what_is_kept_at_hand_is_bounded() {
-        let mut recent = Recent::default();
-        let record = wallet_core::journal::Record {
-            seq: 1,
-            epoch: 1,
-            recorded_at: wallet_core::time::Timestamp::EPOCH,
-            actor: Actor::system(),
-            key: None,
-            request: None,
-            group: None,
-            event: wallet_core::journal::Event::EpochRaised { reason: "r".repeat(400).parse().unwrap() },
-        };
-        let mut hash = genesis("test");
-        for seq in 1..30_000 {
-            let stored = Arc::new(Stored::seal(wallet_core::journal::Record { seq, ..record.clone() }, hash, None));
-            hash = stored.hash;
-            recent.push(&stored);
-        }
-        assert!(recent.records.len() <= RECENT && recent.bytes <= RECENT_BYTES);
-        assert!(recent.behind(1, 10).is_none());
-        assert_eq!(seqs(&recent.behind(29_997, 10).unwrap()), [29_998, 29_999]);
-        assert!(recent.behind(29_999, 10).is_none());
     }
 }

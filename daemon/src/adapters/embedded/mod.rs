@@ -9,5 +9,6 @@ pub mod cache;
 pub mod clock;
 pub mod ledger;
 pub mod limiter;
+mod recent;
 pub mod sqlite;
 pub mod wallets;

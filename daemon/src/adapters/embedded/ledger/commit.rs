@@ -124,6 +124,7 @@ impl FjallLedger {
             self.set_assets(decision.state.assets.clone());
         }
         self.set_head(decision.state.head);
+        self.recent.push(&decision.records);
         Ok(())
     }
 

@@ -36,6 +36,7 @@ use wallet_core::{
 };
 
 use self::tail::Tail;
+use super::recent::Recent;
 
 /// The name errors give this store.
 const STORE: &str = "ledger";
@@ -71,6 +72,7 @@ pub struct FjallLedger {
     writer: Mutex<Writer>,
     head: RwLock<Cut>,
     assets: RwLock<Assets>,
+    recent: Recent,
 }
 
 /// The open store.
@@ -204,6 +206,7 @@ impl FjallLedger {
             writer: Mutex::new(Writer { accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS), tail }),
             head: RwLock::new(head),
             assets: RwLock::new(assets),
+            recent: Recent::default(),
             options,
         };
         if !lost.is_empty() {

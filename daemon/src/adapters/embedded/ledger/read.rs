@@ -57,6 +57,9 @@ impl LedgerStore for FjallLedger {
         if after >= head {
             return Ok(Vec::new());
         }
+        if let Some(records) = self.recent.behind(after, limit) {
+            return Ok(records);
+        }
         let rows = store.journal.range((after + 1).to_be_bytes()..=head.to_be_bytes());
         let mut records = Vec::new();
         for (guard, seq) in rows.take(limit).zip(after + 1..) {
