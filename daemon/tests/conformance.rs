@@ -83,7 +83,7 @@ async fn the_embedded_ledger_keeps_every_promise() {
         let options = LedgerOptions {
             dir: path.to_owned(),
             cache_bytes: 8 << 20,
-            memtable_bytes: 4 << 20,
+            write_buffer_bytes: 4 << 20,
             reserve_bytes: 0,
             new_id: id.to_owned(),
             clock: Arc::new(ManualClock::default()),

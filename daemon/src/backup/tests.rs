@@ -59,7 +59,7 @@ fn fjall(clock: Arc<dyn Clock>) -> impl Fn(&Path, &str) -> Result<Arc<dyn Ledger
         let options = LedgerOptions {
             dir: directory.join("ledger"),
             cache_bytes: 1 << 20,
-            memtable_bytes: 1 << 20,
+            write_buffer_bytes: 1 << 20,
             reserve_bytes: 0,
             new_id: id.into(),
             clock: clock.clone(),
