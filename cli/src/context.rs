@@ -59,8 +59,9 @@ impl Build {
 
     /// The context, on the thread of the command.
     pub fn finish(self) -> Context {
+        let prompt = Prompt::terminal(self.format().is_json());
         let out = Out::stdout(self.settings.output.value, self.fields, self.color, &self.env);
-        Context::with(self.settings, self.paths, self.flight, Prompt::terminal(), out)
+        Context::with(self.settings, self.paths, self.flight, prompt, out)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct CliError {
     pub code: String,
     /// What happened and why.
     pub message: String,
+    /// What it is made of, line by line: the first faults of a file, the first refusals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
     /// What to do next.
     pub hint: String,
     /// True if the same command may succeed later without a change.
@@ -52,6 +55,7 @@ impl CliError {
         Self {
             code: row.code.into(),
             message: message.into(),
+            details: Vec::new(),
             hint: row.advice.into(),
             retryable: row.retryable,
             outcome: if row.code == "outcome_unknown" { "unknown" } else { "not_applied" },
@@ -83,6 +87,13 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// With these details.
+    #[must_use]
+    pub fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
         self
     }
 
@@ -120,6 +131,9 @@ impl CliError {
             return writeln!(to, "{}", crate::output::escape_json(&text));
         }
         let (red, bold, plain) = if color { ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m") } else { ("", "", "") };
+        for line in &self.details {
+            writeln!(to, "{}", sanitize(line))?;
+        }
         writeln!(to, "{red}error[{}]{plain}: {}", self.code, sanitize(&self.message))?;
         if let Some(existing) = &self.existing {
             writeln!(to, "  the key belongs to {}", sanitize(existing))?;
@@ -235,10 +249,16 @@ mod tests {
         error.request_id = Some("req-1".into());
         let mut text = Vec::new();
         error.report(&mut text, true, false).unwrap();
-        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"
+    {"code":"insufficient_funds","message":"w_1 holds 3.00 EUR\u001b[31m","hint":"Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).","retryable":false,"outcome":"not_applied","request_id":"req-1","trace_id":null}
+    "#);
         let mut text = Vec::new();
         error.report(&mut text, false, false).unwrap();
-        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @"
+    error[insufficient_funds]: w_1 holds 3.00 EUR
+    hint: Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).
+    request: req-1
+    ");
     }
 
     #[test]

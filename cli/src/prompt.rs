@@ -14,15 +14,19 @@ const MAX_ANSWER: u64 = 1024;
 /// Who can be asked.
 pub struct Prompt {
     interactive: bool,
+    notes: bool,
     input: RefCell<Box<dyn BufRead>>,
     output: RefCell<Box<dyn Write>>,
 }
 
 impl Prompt {
-    /// The person at the terminal, if there is one: questions need both stdin and stderr.
-    pub fn terminal() -> Self {
+    /// The person at the terminal, if there is one: questions need both stdin and stderr. A program
+    /// that reads errors as JSON gets them without notes between.
+    pub fn terminal(json: bool) -> Self {
+        let interactive = io::stdin().is_terminal() && io::stderr().is_terminal();
         Self {
-            interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            interactive,
+            notes: interactive || !json,
             input: RefCell::new(Box::new(BufReader::new(io::stdin()))),
             output: RefCell::new(Box::new(io::stderr())),
         }
@@ -32,6 +36,7 @@ impl Prompt {
     pub fn scripted(answers: Option<&str>) -> Self {
         Self {
             interactive: answers.is_some(),
+            notes: true,
             input: RefCell::new(Box::new(io::Cursor::new(answers.unwrap_or_default().to_owned()))),
             output: RefCell::new(Box::new(io::sink())),
         }
@@ -44,6 +49,9 @@ impl Prompt {
 
     /// Tells the person something beside the result.
     pub fn note(&self, text: &str) {
+        if !self.notes {
+            return;
+        }
         // A note that cannot be shown is no reason to stop.
         let _ = writeln!(self.output.borrow_mut(), "{}", sanitize(text));
     }

@@ -13,6 +13,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// Assets.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     List(List),
     Register(Register),

@@ -22,6 +22,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// The audit trail.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     List(List),
     Verify(Verify),

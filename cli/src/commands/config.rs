@@ -15,6 +15,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// Settings.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     Show(Show),
 }

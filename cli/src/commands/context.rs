@@ -21,6 +21,7 @@ const MAX_NAME: usize = 64;
 
 /// Contexts.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     Use(Use),
     Set(Set),

@@ -10,6 +10,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// The daemon.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     Status(Status),
 }

@@ -20,6 +20,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// Intents.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     List(List),
     Show(Show),

@@ -21,6 +21,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// Transactions.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     List(List),
     Show(Show),

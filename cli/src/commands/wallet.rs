@@ -24,6 +24,7 @@ pub const EXAMPLE: &str = "Example:
 
 /// Wallets.
 #[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     Create(Create),
     Import(Import),

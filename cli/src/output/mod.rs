@@ -187,8 +187,9 @@ impl Out {
                 self.write(text.as_bytes())
             }
             Format::Json => {
-                let data = self.data(record)?;
-                self.json(&serde_json::json!({"schema": schema_of(schema), "data": data, "meta": meta.0}))
+                let (data, meta) = (self.data(record)?, Value::Object(meta.0));
+                let text = format!("{{\"schema\":\"{}\",\"data\":{data},\"meta\":{meta}}}\n", schema_of(schema));
+                self.write(escape_json(&text).as_bytes())
             }
             Format::Ndjson | Format::Csv => {
                 let mut rows = self.rows::<R>(schema)?;
@@ -225,13 +226,12 @@ impl Out {
         self.write(format!("{}\n", escape_json(&value.to_string())).as_bytes())
     }
 
-    /// A record as JSON: whole, or just the asked-for columns.
-    fn data<R: Record>(&self, record: &R) -> Result<Value, CliError> {
+    /// A record as JSON text: whole, or just the asked-for columns, in their order.
+    fn data<R: Record>(&self, record: &R) -> Result<String, CliError> {
         if self.fields.is_none() {
-            return serde_json::to_value(record).map_err(|e| CliError::new("internal", e.to_string()));
+            return serde_json::to_string(record).map_err(|e| CliError::new("internal", e.to_string()));
         }
-        let columns = self.columns::<R>()?;
-        Ok(Value::Object(columns.into_iter().map(|name| (name.to_owned(), record.cell(name).to_json())).collect()))
+        Ok(flat(&self.columns::<R>()?, record))
     }
 
     /// The columns to show, by `--fields` or by the form.
@@ -256,6 +256,19 @@ impl Out {
             Sink::Memory(bytes) => Box::new(Memory(bytes.clone())),
         }
     }
+}
+
+/// A record as one flat JSON object of these columns.
+fn flat<R: Record>(columns: &[&'static str], record: &R) -> String {
+    let mut text = String::from("{");
+    for (index, name) in columns.iter().enumerate() {
+        text.push_str(if index == 0 { "\"" } else { ",\"" });
+        text.push_str(name);
+        text.push_str("\":");
+        text.push_str(&record.cell(name).to_json().to_string());
+    }
+    text.push('}');
+    text
 }
 
 /// A schema's full name.

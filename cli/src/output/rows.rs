@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
 };
 
-use super::{Cell, Format, Meta, Out, Record, csv_guard, escape_json, sanitize, schema_of, table::Grid};
+use super::{Cell, Format, Meta, Out, Record, csv_guard, escape_json, flat, sanitize, schema_of, table::Grid};
 use crate::error::CliError;
 
 /// Writes rows. [`Rows::finish`] ends the list; without it json is not whole, which is how a reader
@@ -50,18 +50,11 @@ impl<R: Record> Rows<R> {
         match &mut self.form {
             Form::Table { grid, .. } => grid.push(self.columns.iter().map(|name| record.cell(name))),
             Form::Json(to) => {
-                let text = self.out.data(record)?.to_string();
+                let text = self.out.data(record)?;
                 write!(to, "{}\n{}", if self.count == 0 { "" } else { "," }, escape_json(&text))?;
             }
             Form::Ndjson(to) => {
-                let mut text = String::from("{");
-                for (index, name) in self.columns.iter().enumerate() {
-                    text.push_str(if index == 0 { "\"" } else { ",\"" });
-                    text.push_str(name);
-                    text.push_str("\":");
-                    text.push_str(&record.cell(name).to_json().to_string());
-                }
-                text.push('}');
+                let text = flat(&self.columns, record);
                 writeln!(to, "{}", escape_json(&text))?;
             }
             Form::Csv(to) => {

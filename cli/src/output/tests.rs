@@ -38,33 +38,63 @@ fn list(format: Format, fields: Option<&str>, width: Option<usize>) -> String {
 
 #[test]
 fn tables_have_numbers_to_the_right_and_no_control_characters() {
-    insta::assert_snapshot!(list(Format::Table, None, None), @"");
+    insta::assert_snapshot!(list(Format::Table, None, None), @"
+    WALLET  BALANCE  AT                           MEMO
+    w_1      -10.50  2026-01-31T23:59:59.999999Z  =SUM(A1)
+    w_22    1000.00  2026-01-31T23:59:59.999999Z  rent, flat
+    ");
 }
 
 #[test]
 fn a_narrow_terminal_shortens_times_and_texts_but_never_numbers() {
-    insta::assert_snapshot!(list(Format::Table, None, Some(48)), @"");
+    insta::assert_snapshot!(list(Format::Table, None, Some(48)), @"
+    WALLET  BALANCE  AT                    MEMO
+    w_1      -10.50  2026-01-31T23:59:59Z  =SUM(A1)
+    w_22    1000.00  2026-01-31T23:59:59Z  rent, fl…
+    ");
 }
 
 #[test]
 fn csv_guards_texts_and_leaves_numbers() {
-    insta::assert_snapshot!(list(Format::Csv, None, None), @"");
+    let header = "wallet,balance,at,memo\n";
+    let first = "w_1,-10.50,2026-01-31T23:59:59.999999Z,'=SUM(A1)\n";
+    let second = "w_22,1000.00,2026-01-31T23:59:59.999999Z,\"rent, flat\"\n";
+    assert_eq!(list(Format::Csv, None, Some(80)), [header, first, second].concat());
+    // A file gets the text as it is stored.
+    assert!(list(Format::Csv, None, None).contains("\"rent, \u{1b}[31mflat\""));
 }
 
 #[test]
 fn ndjson_is_flat() {
-    insta::assert_snapshot!(list(Format::Ndjson, None, None), @"");
+    insta::assert_snapshot!(list(Format::Ndjson, None, None), @r#"
+    {"wallet":"w_1","balance":"-10.50","at":"2026-01-31T23:59:59.999999Z","memo":"=SUM(A1)"}
+    {"wallet":"w_22","balance":"1000.00","at":"2026-01-31T23:59:59.999999Z","memo":"rent, \u001b[31mflat"}
+    "#);
 }
 
 #[test]
 fn json_is_an_envelope() {
-    insta::assert_snapshot!(list(Format::Json, None, None), @"");
+    insta::assert_snapshot!(list(Format::Json, None, None), @r#"
+    {"schema":"walletctl.rows/1","data":[
+    {"wallet":"w_1","balance":"-10.50","at":"2026-01-31T23:59:59.999999Z","memo":"=SUM(A1)","seq":4},
+    {"wallet":"w_22","balance":"1000.00","at":"2026-01-31T23:59:59.999999Z","memo":"rent, \u001b[31mflat","seq":4}
+    ],"meta":{"rows":2,"seq":4}}
+    "#);
 }
 
 #[test]
 fn fields_choose_and_order_columns_in_every_form() {
-    insta::assert_snapshot!(list(Format::Table, Some("seq,wallet"), None), @"");
-    insta::assert_snapshot!(list(Format::Json, Some("seq,wallet"), None), @"");
+    insta::assert_snapshot!(list(Format::Table, Some("seq,wallet"), None), @"
+    SEQ  WALLET
+      4  w_1
+      4  w_22
+    ");
+    insta::assert_snapshot!(list(Format::Json, Some("seq,wallet"), None), @r#"
+    {"schema":"walletctl.rows/1","data":[
+    {"seq":4,"wallet":"w_1"},
+    {"seq":4,"wallet":"w_22"}
+    ],"meta":{"rows":2,"seq":4}}
+    "#);
     assert_eq!(list(Format::Csv, Some("seq,wallet"), None), "seq,wallet\n4,w_1\n4,w_22\n");
 }
 
@@ -80,10 +110,18 @@ fn an_unknown_field_is_a_usage_error_that_lists_the_known_ones() {
 fn one_record_is_a_list_of_facts() {
     let out = Out::memory(Format::Table, None, None);
     out.one("row", &ROWS[0], Meta::new()).unwrap();
-    insta::assert_snapshot!(out.written(), @"");
+    insta::assert_snapshot!(out.written(), @"
+    wallet   w_1
+    balance  -10.50
+    at       2026-01-31T23:59:59.999999Z
+    memo     =SUM(A1)
+    seq      4
+    ");
     let out = Out::memory(Format::Json, None, None);
     out.one("row", &ROWS[0], Meta::new()).unwrap();
-    insta::assert_snapshot!(out.written(), @"");
+    insta::assert_snapshot!(out.written(), @r#"
+    {"schema":"walletctl.row/1","data":{"wallet":"w_1","balance":"-10.50","at":"2026-01-31T23:59:59.999999Z","memo":"=SUM(A1)","seq":4},"meta":{}}
+    "#);
 }
 
 #[test]
