@@ -39,14 +39,14 @@ pub struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Form of the result on stdout
-    #[arg(short, long, global = true, value_enum, value_name = "FORM")]
+    /// Form of the result on stdout: table, json, ndjson or csv
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
     pub output: Option<Format>,
     /// Columns to show, separated by commas
     #[arg(long, global = true, value_name = "A,B")]
     pub fields: Option<String>,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
     pub color: Option<Color>,
     /// Zone of dates, by its IANA name; UTC unless the context says otherwise
     #[arg(long, global = true, value_name = "ZONE")]
