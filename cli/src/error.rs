@@ -4,7 +4,10 @@
 //! again, which request, which exit code. Codes, advice and exit codes come from the one table in
 //! `wallet_api::problem`.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    ops::{Deref, DerefMut},
+};
 
 use serde::Serialize;
 use wallet_api::{
@@ -14,9 +17,14 @@ use wallet_api::{
 
 use crate::output::sanitize;
 
-/// An error of a command.
+/// An error of a command: one pointer, since every function of the program may return it.
 #[derive(Clone, Debug, Serialize)]
-pub struct CliError {
+#[serde(transparent)]
+pub struct CliError(Box<Told>);
+
+/// What is told of an error.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
     /// A code of `walletctl explain`.
     pub code: String,
     /// What happened and why.
@@ -48,11 +56,25 @@ pub struct CliError {
     pub quiet: bool,
 }
 
+impl Deref for CliError {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
+impl DerefMut for CliError {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.0
+    }
+}
+
 impl CliError {
     /// An error of a code in the table, with the table's advice as its hint.
     pub fn new(name: &str, message: impl Into<String>) -> Self {
         let row = code(name);
-        Self {
+        Self(Box::new(Told {
             code: row.code.into(),
             message: message.into(),
             details: Vec::new(),
@@ -65,7 +87,7 @@ impl CliError {
             trace_id: None,
             exit: row.exit,
             quiet: false,
-        }
+        }))
     }
 
     /// The command line, or a file named on it, is not usable.
@@ -97,6 +119,13 @@ impl CliError {
         self
     }
 
+    /// With the daemon's name for the request, and its trace.
+    #[must_use]
+    pub fn request(mut self, request_id: Option<String>, trace_id: Option<String>) -> Self {
+        (self.request_id, self.trace_id) = (request_id, trace_id);
+        self
+    }
+
     /// True if the outcome is not known.
     pub fn is_unknown(&self) -> bool {
         self.outcome == "unknown"
@@ -106,13 +135,11 @@ impl CliError {
     pub fn of_write(error: ClientError, key: Option<&str>) -> Self {
         let mut error = match error {
             ClientError::Lost { why, trace_id } => {
-                Self { trace_id: Some(trace_id), ..Self::unknown(format!("the answer was lost: {why}")) }
+                Self::unknown(format!("the answer was lost: {why}")).request(None, Some(trace_id))
             }
-            ClientError::Protocol { why, request_id, trace_id } => Self {
-                request_id,
-                trace_id: Some(trace_id),
-                ..Self::unknown(format!("walletd's answer is not understood: {why}"))
-            },
+            ClientError::Protocol { why, request_id, trace_id } => {
+                Self::unknown(format!("walletd's answer is not understood: {why}")).request(request_id, Some(trace_id))
+            }
             other => other.into(),
         };
         if let Some(key) = key.filter(|_| error.is_unknown()) {
@@ -168,13 +195,8 @@ impl From<Problem> for CliError {
             error.outcome = "unknown";
             error.exit = code("outcome_unknown").exit;
         }
-        Self {
-            field: problem.field,
-            existing: problem.existing,
-            request_id: problem.request_id,
-            trace_id: problem.trace_id,
-            ..error
-        }
+        (error.field, error.existing) = (problem.field, problem.existing);
+        error.request(problem.request_id, problem.trace_id)
     }
 }
 
@@ -185,15 +207,12 @@ impl From<ClientError> for CliError {
         match error {
             ClientError::Problem(problem) => (*problem).into(),
             ClientError::Unreachable { .. } => Self::new("unreachable", message),
-            ClientError::Lost { trace_id, .. } => {
-                Self { trace_id: Some(trace_id), ..Self::new("unavailable", message) }
-                    .hint("Try again. If it stays, look at the daemon's log.")
-            }
-            ClientError::Protocol { request_id, trace_id, .. } => {
-                Self { request_id, trace_id: Some(trace_id), ..Self::new("internal", message) }.hint(
-                    "Do walletctl and walletd have the same version? (walletctl version, walletctl daemon status)",
-                )
-            }
+            ClientError::Lost { trace_id, .. } => Self::new("unavailable", message)
+                .hint("Try again. If it stays, look at the daemon's log.")
+                .request(None, Some(trace_id)),
+            ClientError::Protocol { request_id, trace_id, .. } => Self::new("internal", message)
+                .hint("Do walletctl and walletd have the same version? (walletctl version, walletctl daemon status)")
+                .request(request_id, Some(trace_id)),
             ClientError::Endpoint(_) => Self::configuration(message),
             ClientError::Request(_) => Self::usage(message),
         }
@@ -205,7 +224,9 @@ impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             // Whoever read our output has seen enough; `walletctl ... | head` is not a failure.
-            return Self { quiet: true, exit: 0, ..Self::new("internal", "stdout was closed") };
+            let mut gone = Self::new("internal", "stdout was closed");
+            (gone.quiet, gone.exit) = (true, 0);
+            return gone;
         }
         Self::new("internal", format!("cannot write to stdout: {error}")).hint("Is the disk full that stdout goes to?")
     }

@@ -139,7 +139,7 @@ impl Intents {
 
     fn path(&self, endpoint: &str, key: &Key) -> PathBuf {
         let hash = Sha256::new().chain_update(endpoint).chain_update([0]).chain_update(key.as_str()).finalize();
-        let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name = hash.iter().take(16).fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
         self.folder.join(name).with_extension("json")
     }
 

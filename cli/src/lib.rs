@@ -54,7 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut format = cli.global.output.or_else(|| asked(&env));
     let result = Context::new(cli.global, env.clone(), Flight::default()).and_then(|build| {
         format = Some(build.format());
-        wait(build.flight(), move || {
+        wait(&build.flight(), move || {
             let context = build.finish();
             runtime()?.block_on(commands::run(&context, cli.command))
         })
@@ -70,7 +70,7 @@ fn runtime() -> Result<Runtime, CliError> {
 }
 
 /// Runs a command on its own thread, unless a signal comes first.
-fn wait(flight: Flight, command: impl FnOnce() -> Result<(), CliError> + Send + 'static) -> Result<(), CliError> {
+fn wait(flight: &Flight, command: impl FnOnce() -> Result<(), CliError> + Send + 'static) -> Result<(), CliError> {
     let (done, result) = oneshot::channel();
     let internal = |e: &dyn std::fmt::Display| CliError::new("internal", e.to_string());
     let waiting = runtime()?;

@@ -103,19 +103,19 @@ impl Record for Row {
 pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     let file = File::read(&ctx.paths)?;
     match command {
-        Command::Use(args) => use_one(ctx, file, args.name),
+        Command::Use(args) => use_one(ctx, file, &args.name),
         Command::Set(args) => set(ctx, file, args),
         Command::Show(args) => show(ctx, &file, args.name.as_deref()),
     }
 }
 
-fn use_one(ctx: &Context, mut file: File, name: String) -> Result<(), CliError> {
-    if name != DEFAULT_CONTEXT && !file.contexts.contains_key(&name) {
-        return Err(missing(&name));
+fn use_one(ctx: &Context, mut file: File, name: &str) -> Result<(), CliError> {
+    if name != DEFAULT_CONTEXT && !file.contexts.contains_key(name) {
+        return Err(missing(name));
     }
-    file.current = Some(name.clone());
+    file.current = Some(name.to_owned());
     file.write(&ctx.paths)?;
-    show(ctx, &file, Some(&name))
+    show(ctx, &file, Some(name))
 }
 
 fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {

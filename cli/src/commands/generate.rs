@@ -55,7 +55,7 @@ impl Record for Row {
 }
 
 /// Prints a completion script.
-pub fn completion(ctx: &Context, args: Completion) -> Result<(), CliError> {
+pub fn completion(ctx: &Context, args: &Completion) -> Result<(), CliError> {
     ctx.out().write(&script(args.shell))
 }
 

@@ -34,7 +34,7 @@ const MAX_FILE: u64 = 4 << 30;
 /// Columns that are not `meta.NAME`.
 const COLUMNS: [&str; 6] = ["id", "owner", "asset", "overdraft", "opened_at", "label"];
 
-/// Open wallets from a CSV file: id,owner,asset,overdraft,opened_at,label,meta.*
+/// Open wallets from a CSV file
 #[derive(Args)]
 #[command(after_help = "Example:
   walletctl wallet import wallets.csv --yes
@@ -124,12 +124,12 @@ fn cut_short(error: CliError, counts: &Counts) -> CliError {
     if counts.opened + counts.replayed == 0 {
         return error;
     }
-    let mut told = CliError::new(
+    let told = CliError::new(
         "batch_refusals",
         format!("stopped after {} of {} wallets: {} ({})", counts.done(), counts.wallets, error.message, error.code),
     );
-    (told.request_id, told.trace_id) = (error.request_id, error.trace_id);
-    told.hint(HINT)
+    let (request_id, trace_id) = (error.request_id.clone(), error.trace_id.clone());
+    told.hint(HINT).request(request_id, trace_id)
 }
 
 async fn send(ctx: &Context, file: &mut File, counts: &mut Counts, told: &mut Vec<String>) -> Result<(), CliError> {
@@ -265,7 +265,7 @@ impl<'a> Rows<'a> {
         if !reader.read_byte_record(&mut record).map_err(|e| CliError::usage(format!("line 1: {e}")))? {
             return Err(CliError::usage("the file is empty").hint("It needs a header and a row for each wallet."));
         }
-        let header = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let header: Vec<String> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         check_header(&header)?;
         Ok(Self { ctx, reader, header, record })
     }
@@ -296,7 +296,7 @@ impl<'a> Rows<'a> {
         let overdraft = fields.optional("overdraft", str::parse::<Overdraft>);
         let opened_at = fields.optional("opened_at", |text| {
             let moment: Moment = text.parse().map_err(|e: wallet_core::time::calendar::MomentError| e.to_string())?;
-            self.ctx.instant(&moment).map_err(|e| e.message)
+            self.ctx.instant(&moment).map_err(|e| e.message.clone())
         });
         let label = fields.optional("label", str::parse);
         let meta = fields.meta();
@@ -315,7 +315,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn check_header(header: &Vec<String>) -> Result<(), CliError> {
+fn check_header(header: &[String]) -> Result<(), CliError> {
     let mut seen = HashSet::new();
     for (index, name) in header.iter().enumerate() {
         let place = index + 1;
@@ -352,13 +352,11 @@ impl Fields<'_> {
     fn text(&mut self, column: &str) -> Option<&str> {
         let index = self.rows.header.iter().position(|name| name == column)?;
         let rows = self.rows;
-        match std::str::from_utf8(rows.record.get(index)?) {
-            Ok(text) => Some(text),
-            Err(_) => {
-                self.fault(column, "not UTF-8");
-                None
-            }
+        let text = std::str::from_utf8(rows.record.get(index)?);
+        if text.is_err() {
+            self.fault(column, "not UTF-8");
         }
+        text.ok()
     }
 
     fn parse<T, E: std::fmt::Display>(&mut self, column: &str, read: impl Fn(&str) -> Result<T, E>) -> Option<T> {

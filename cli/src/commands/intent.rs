@@ -117,12 +117,11 @@ fn missing(key: &Key) -> CliError {
 async fn resume(ctx: &Context, intents: &Intents, args: Resume) -> Result<(), CliError> {
     ctx.allow_write()?;
     let endpoint = ctx.settings.endpoint.value.to_string();
-    let keys = match args.key {
-        Some(key) => vec![key],
-        None => {
-            let here = |intent: &Intent| intent.endpoint == endpoint;
-            intents.list()?.into_iter().filter(here).map(|intent| intent.key).collect()
-        }
+    let keys = if let Some(key) = args.key {
+        vec![key]
+    } else {
+        let here = |intent: &Intent| intent.endpoint == endpoint;
+        intents.list()?.into_iter().filter(here).map(|intent| intent.key).collect()
     };
     let mut worst = Ok(());
     for key in keys {

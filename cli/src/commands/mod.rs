@@ -45,7 +45,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
         Command::Explain(args) => explain::explain(ctx, args),
         Command::Api(args) => api::api(ctx, args).await,
         Command::Bench(args) => bench::bench(ctx, args).await,
-        Command::Completion(args) => generate::completion(ctx, args),
+        Command::Completion(args) => generate::completion(ctx, &args),
         Command::Man(args) => generate::man(ctx, args),
         Command::Version(args) => generate::version(ctx, args),
     }

@@ -95,7 +95,7 @@ impl<R: Record> Rows<R> {
             Form::Json(mut to) => {
                 let meta = meta.with("rows", &self.count);
                 let text = serde_json::Value::Object(meta.0).to_string();
-                write!(to, "{}],\"meta\":{}}}\n", if self.count == 0 { "" } else { "\n" }, escape_json(&text))?;
+                writeln!(to, "{}],\"meta\":{}}}", if self.count == 0 { "" } else { "\n" }, escape_json(&text))?;
                 to.flush()?;
             }
             Form::Ndjson(mut to) => to.flush()?,

@@ -120,7 +120,8 @@ pub(super) fn facts<'a>(cells: impl Iterator<Item = (&'a str, Cell<'a>)>, color:
         .collect();
     let width = lines.iter().map(|(name, _)| get_line_width(name)).max().unwrap_or_default();
     let (bold, plain) = if color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    lines.iter().map(|(name, value)| format!("{bold}{name:width$}{plain}  {value}\n")).collect()
+    let line = |(name, value): &(String, String)| format!("{bold}{name:width$}{plain}  {value}");
+    lines.iter().map(line).fold(String::new(), |text, line| text + &line + "\n")
 }
 
 fn shown(cell: &Cell<'_>) -> String {
@@ -162,7 +163,7 @@ fn finish(text: &str, color: bool) -> String {
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_end();
         if index == 0 && color {
-            out.push_str(&format!("\u{1b}[1m{line}\u{1b}[0m\n"));
+            out.extend(["\u{1b}[1m", line, "\u{1b}[0m\n"]);
         } else {
             out.push_str(line);
             out.push('\n');

@@ -1,6 +1,6 @@
 //! Text of others, made harmless where it is shown.
 
-use std::{borrow::Cow, iter::Peekable, str::Chars};
+use std::{borrow::Cow, fmt::Write as _, iter::Peekable, str::Chars};
 
 use wallet_core::text::is_control;
 
@@ -68,7 +68,8 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     }
     Cow::Owned(json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
         if harmful(c) {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }

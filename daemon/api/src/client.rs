@@ -35,7 +35,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// that its problem arrives instead of a lost answer. Streams have none.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a verification may take: it reads the whole journal.
-pub const VERIFY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const VERIFY_TIMEOUT: Duration = Duration::from_hours(24);
 /// How long an idle connection is kept; shorter than the daemon keeps its end.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is not a stream: the outcomes of the largest batch are far below it.
