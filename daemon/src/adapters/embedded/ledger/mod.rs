@@ -15,6 +15,7 @@ mod codec;
 mod commit;
 mod merge;
 mod read;
+mod repair;
 mod search;
 mod tail;
 
@@ -113,17 +114,16 @@ fn io(error: std::io::Error) -> StoreError {
 }
 
 impl Engine {
-    fn open(options: &LedgerOptions) -> Result<Self, StoreError> {
+    fn open(options: &LedgerOptions) -> Result<Self, fjall::Error> {
         let db = Database::builder(&options.dir)
             .cache_size(options.cache_bytes)
             .max_journaling_size(LOG_BYTES)
             .worker_threads(WORKERS)
-            .open()
-            .map_err(engine)?;
+            .open()?;
         let keyspace = |name: &str, share: u64| {
             let bytes = (options.write_buffer_bytes / share).max(MIN_MEMTABLE);
             let make = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
-            db.keyspace(name, make).map_err(engine)
+            db.keyspace(name, make)
         };
         Ok(Self {
             // Shares of the write buffer; one memtable is being written out while the next fills.
@@ -195,7 +195,7 @@ impl FjallLedger {
     /// error is `Corrupt` and names both ends.
     pub fn open(options: LedgerOptions) -> Result<Self, StoreError> {
         std::fs::create_dir_all(&options.dir).map_err(io)?;
-        let store = Engine::open(&options)?;
+        let store = repair::open(&options)?;
         let id = store.identify(&options.new_id)?;
         let head = store.head(&id)?;
         let assets = store.assets()?;
@@ -263,7 +263,7 @@ impl FjallLedger {
                 old = still_held;
             }
         }
-        let store = Arc::new(Engine::open(&self.options)?);
+        let store = Arc::new(Engine::open(&self.options).map_err(engine)?);
         let head = store.head(&self.id)?;
         writer.accounts.clear();
         self.set_assets(store.assets()?);

@@ -60,7 +60,7 @@ impl Tail {
         if at.seq < last {
             let what = format!(
                 "its log ends at record {}, but records up to {last} were acknowledged and its tail file does not reach back that far; \
-                 restore a backup, or rebuild it with `walletd recover`",
+                 restore a backup with `walletd restore`",
                 head.seq
             );
             return Err(StoreError::corrupt(STORE, what));
