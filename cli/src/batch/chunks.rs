@@ -52,8 +52,9 @@ pub struct Plan {
     pub sort: Sort,
     /// Most rows of a chunk.
     pub chunk: usize,
-    /// From 1; rises when an atomic batch that was refused is tried again.
-    pub attempt: u32,
+    /// 1, so that every machine asks under the same keys; for a batch that is asked for once more, the
+    /// moment of that, so that its rows are judged anew.
+    pub attempt: i64,
 }
 
 impl Plan {

@@ -196,6 +196,7 @@ pub struct Results {
     view: View,
     file: File,
     buffer: Vec<u8>,
+    fresh: bool,
 }
 
 /// Where the binding of a results file is.
@@ -252,12 +253,17 @@ impl Results {
         sync_folder(path).map_err(failed)?;
         // Whoever held the lock before may have begun the binding anew.
         let binding = read_binding(path)?.unwrap_or(ours);
-        Ok(Self { view: View { path: path.to_owned(), binding }, file, buffer: Vec::new() })
+        Ok(Self { view: View { path: path.to_owned(), binding }, file, buffer: Vec::new(), fresh: bound.is_none() })
     }
 
     /// What can be read of it.
     pub fn view(&self) -> &View {
         &self.view
+    }
+
+    /// True if nothing was ever asked for from here: what the daemon knows already is somebody else's doing.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     fn failed(&self, source: io::Error) -> ResultsError {
@@ -274,9 +280,9 @@ impl Results {
         cut(&mut self.file).map_err(|error| self.failed(error))
     }
 
-    /// Starts an atomic batch that was refused once more, under new keys.
-    pub fn again(&mut self) -> Result<(), ResultsError> {
-        self.view.binding.plan.attempt += 1;
+    /// Forgets every outcome, and asks for them under new keys from now on.
+    pub fn again(&mut self, attempt: i64) -> Result<(), ResultsError> {
+        self.view.binding.plan.attempt = attempt;
         write_binding(&self.view.path, &self.view.binding).map_err(|error| self.failed(error))?;
         self.cut(&Held::default())
     }

@@ -68,6 +68,7 @@ impl Sender<'_> {
     /// Sends every row from `first` on, and writes down every outcome.
     pub async fn send(&self, results: Results, first: u64) -> Result<(End, Results), CliError> {
         let plan = results.view().binding.plan.clone();
+        let fresh = results.is_fresh();
         let (to, mut chunks) = mpsc::channel::<Result<Chunk, ChunkError>>(AHEAD);
         let (source, known, mode) = (self.source.clone(), self.known.clone(), plan.mode);
         let asked = plan.clone();
@@ -105,7 +106,7 @@ impl Sender<'_> {
             }
             let key = key(&plan.key(chunk.start))?;
             let (answer, recorded) =
-                tokio::join!(self.post(chunk.body.clone(), &key, chunk.rows.len()), recorder.write());
+                tokio::join!(self.post(chunk.body.clone(), &key, chunk.rows.len(), fresh), recorder.write());
             recorded?;
             match answer {
                 Ok(outcomes) => {
@@ -136,14 +137,27 @@ impl Sender<'_> {
         Ok((end, results))
     }
 
-    /// Sends one chunk until it is answered. On failure: true if it may have happened.
-    async fn post(&self, body: Bytes, key: &Key, rows: usize) -> Result<Vec<RowOutcome>, (CliError, bool)> {
+    /// Sends one chunk until it is answered. On failure: true if it may have happened. `fresh` if it was
+    /// never sent from here before: an answer that was kept is then another run's, and its rows replay.
+    async fn post(
+        &self,
+        body: Bytes,
+        key: &Key,
+        rows: usize,
+        fresh: bool,
+    ) -> Result<Vec<RowOutcome>, (CliError, bool)> {
         let until = Instant::now() + self.retry_for;
         let (mut wait, mut lost) = (FIRST_WAIT, false);
         loop {
             let write = Write { key: Some(key), dry_run: false };
             let error = match self.api.post_bytes::<BatchResult>("/v1/batches", body.clone(), write).await {
-                Ok(answer) if answer.body.outcomes.len() == rows => return Ok(answer.body.outcomes),
+                Ok(answer) if answer.body.outcomes.len() == rows => {
+                    let BatchResult { replayed, mut outcomes } = answer.body;
+                    if replayed && fresh && !lost {
+                        outcomes.iter_mut().filter(|o| o.outcome == "ok").for_each(|o| o.outcome = "replayed".into());
+                    }
+                    return Ok(outcomes);
+                }
                 Ok(answer) => {
                     let got = answer.body.outcomes.len();
                     CliError::unknown(format!("walletd answered {got} outcomes to {rows} rows (key {key})"))

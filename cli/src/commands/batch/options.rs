@@ -93,6 +93,9 @@ pub struct Run {
     /// Rows of one request
     #[arg(long, value_name = "ROWS", default_value_t = MAX_COMMANDS, value_parser = chunk)]
     pub(super) chunk: usize,
+    /// Ask for every row again, refused ones included; what happened replays
+    #[arg(long)]
+    pub(super) again: bool,
     /// Only ask what would happen (at most 5,000 rows)
     #[arg(long)]
     pub(super) dry_run: bool,

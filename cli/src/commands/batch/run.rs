@@ -26,6 +26,7 @@ use crate::{
         row::Known,
         run::{End, Sender},
     },
+    env::now,
     output::{Cell, Meta, Record},
     paths::private_dir,
     progress::Progress,
@@ -64,13 +65,25 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
     };
     let binding = Binding { schema: SCHEMA.into(), file: full(&args.file.file), rows: checked.rows, plan };
     let asked = binding.plan.clone();
-    let results = Results::open(&path, binding).map_err(of_results)?;
+    let mut results = Results::open(&path, binding).map_err(of_results)?;
     same_plan(&asked, &results.view().binding.plan)?;
-    let held = results.view().held().map_err(of_results)?;
-    if held.settled == checked.rows || final_anyway(mode, &held) {
+    let mut held = results.view().held().map_err(of_results)?;
+    let again = args.again;
+    if !again && (held.settled == checked.rows || final_anyway(mode, &held)) {
+        if held.lines > 0 {
+            ctx.prompt.note(
+                "this file was run before: nothing is sent, these are its outcomes (--again asks for every row again)",
+            );
+        }
         return tell(ctx, &results, End::Done);
     }
+    if again {
+        held = Held::default();
+    }
     ctx.confirm(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
+    if again {
+        results.again(now().as_micros()).map_err(of_results)?;
+    }
     send(ctx, &source, known, results, held, &args.sending).await
 }
 
@@ -88,7 +101,7 @@ pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> 
     let left = rows - held.settled;
     ctx.confirm(args.sending.yes, &format!("Send the {left} rows of {} that are not final?", source.name()), None)?;
     if results.view().binding.plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
-        results.again().map_err(of_results)?;
+        results.again(now().as_micros()).map_err(of_results)?;
         held = Held::default();
     }
     send(ctx, &source, known, results, held, &args.sending).await
