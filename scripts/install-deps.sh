@@ -18,6 +18,7 @@ if [ "$what" = test ]; then
   need hledger hledger   # an independent program reads the exported journal
   need ledger ledger     # and a second one
   need strace strace     # sees the ledger's fsync between request and answer
+  need sqlite3 sqlite3   # brings the audit file up to date before a byte of it is changed
   need faketime faketime # sets the clock under a running daemon
 fi
 export PATH="$PATH:$HOME/.cargo/bin"

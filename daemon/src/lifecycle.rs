@@ -26,6 +26,8 @@ const PRIVATE_FILE: u32 = 0o600;
 const SHARED_SOCKET: u32 = 0o666;
 /// A process id and a line break are far shorter.
 const MAX_PID_TEXT: u64 = 32;
+/// From connecting to sending a request takes a client microseconds; a busy machine's some thousand times longer.
+const LINGER: Duration = Duration::from_millis(300);
 /// SIGXFSZ on Linux: a file size limit was hit. Caught, so that a write answers an error instead of
 /// ending the process.
 const SIGXFSZ: i32 = 25;
@@ -154,6 +156,14 @@ impl Socket {
     pub fn listener(&mut self) -> io::Result<tokio::net::UnixListener> {
         let listener = self.listener.take().ok_or_else(|| io::Error::other("the listener was taken before"))?;
         tokio::net::UnixListener::from_std(listener)
+    }
+
+    /// Takes the socket's file away, so that nobody new connects (a client is told at once that nothing
+    /// happened), and gives those who just did the time to be accepted and to send their request.
+    /// Stopping at once would cut such a request off unread, and its client could not know that.
+    pub async fn retire(self) {
+        drop(self);
+        tokio::time::sleep(LINGER).await;
     }
 
     /// Where it is.

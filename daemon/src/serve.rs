@@ -43,8 +43,13 @@ async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout()));
     let head = daemon.services.status.head().await.map_err(anyhow::Error::from)?;
     tracing::info!(socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq, "serving");
-    let served = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
-        .with_graceful_shutdown(shutdown.soft.clone().cancelled_owned());
+    let soft = shutdown.soft.clone();
+    let served = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(
+        async move {
+            soft.cancelled().await;
+            socket.retire().await;
+        },
+    );
     let orderly = async {
         served.await?;
         daemon.stop().await;

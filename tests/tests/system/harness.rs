@@ -321,7 +321,9 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("walletd's log:\n{}", self.log());
+            let log = self.log();
+            let last: Vec<&str> = log.lines().rev().take(20).collect();
+            eprintln!("walletd's last lines, newest first:\n{}", last.join("\n"));
         }
     }
 }

@@ -141,9 +141,17 @@ fn a_home_that_cannot_be_written_still_reads_and_refuses_writes_before_sending()
         command.arg("serve").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     until("the daemon", || get(&socket, "/readyz").is_ok());
     assert!(begin.elapsed() < Duration::from_secs(30));
-    // Root may write anywhere, so the home is a file: nothing can be made below it.
-    let home = world.file("home-is-a-file", "");
-    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let home = world.path("home-read-only");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o500)).unwrap();
+    // Modes do not stop root: a file system does.
+    let _mounted = crate::storage::Mounted::new(&home, "ro");
+    if std::fs::write(home.join("probe"), "").is_ok() {
+        eprintln!("skipped: a home that cannot be written (root may write here, and may not mount)");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return;
+    }
     let ctl = |line: &str| {
         let mut command = world.walletctl();
         command.env("HOME", &home).arg("--socket").arg(&socket).args(line.split(' '));
