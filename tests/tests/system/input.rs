@@ -65,7 +65,7 @@ fn dates_must_exist_once_and_not_lie_ahead() {
             ),
         ],
     );
-    // A day whose midnight is skipped starts at its first instant (Lebanon, 2024-03-31), and one of 25 hours ends at its last.
+    // A day of 25 hours ends with its last; the day before a skipped midnight (Lebanon) ends where the next begins.
     let at = |line: &str| world.ctl(&format!("{line} -o json")).data()["at"].as_str().unwrap().to_owned();
     assert_eq!(at("balance w_1 --at 2024-10-27 --tz Europe/Lisbon"), "2024-10-27T23:59:59.999999Z");
     assert_eq!(at("balance w_1 --at 2024-03-30 --tz Asia/Beirut"), "2024-03-30T21:59:59.999999Z");
