@@ -7,7 +7,7 @@ use wallet_core::{
     money::Quantity,
     time::{
         Timestamp,
-        calendar::{Bound, Moment},
+        calendar::{Bound, Moment, MomentError},
     },
 };
 
@@ -131,7 +131,10 @@ impl Context {
     /// The instant that something written for the past stands for: a date is its first instant.
     pub fn instant(&self, moment: &Moment) -> Result<Timestamp, CliError> {
         let zone = self.settings.zone()?;
-        moment.resolve(Bound::Start, &zone, now()).map_err(|e| CliError::new("invalid_time", e.to_string()))
+        moment.resolve(Bound::Start, &zone, now()).map_err(|error| match error {
+            MomentError::Future(at) => CliError::new("effective_in_future", format!("{at} is in the future")),
+            other => CliError::new("invalid_time", other.to_string()),
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use uuid::Uuid;
+use sha2::{Digest as _, Sha256};
+use uuid::{Builder, Uuid};
 use wallet_core::{ids::WalletId, key::Key, time::Timestamp};
 
 /// The environment's variables. An empty one counts as not set.
@@ -48,7 +49,25 @@ pub fn new_key() -> Key {
     text.parse().unwrap_or_else(|_| new_key())
 }
 
-/// A new wallet id, made here so that a retry of the same intent names the same wallet.
-pub fn new_wallet_id() -> WalletId {
-    WalletId::from_uuid(uuid())
+/// The id of a wallet that was given none: made from the write's key, so that a retry with the same
+/// key names the same wallet and replays.
+pub fn wallet_id_of(key: &Key) -> WalletId {
+    let hash = Sha256::digest(key.as_str());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    WalletId::from_uuid(key.as_str().parse().unwrap_or_else(|_| Builder::from_custom_bytes(bytes).into_uuid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_key_makes_the_same_wallet_id() {
+        let id = |key: &str| wallet_id_of(&key.parse().unwrap());
+        assert_eq!(id("inv-1"), id("inv-1"));
+        assert_ne!(id("inv-1"), id("inv-2"));
+        let key = new_key();
+        assert_eq!(wallet_id_of(&key).as_str(), format!("w-{key}"));
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     pages::{Page, Paging},
     write::{Ask, WriteArgs, post},
 };
-use crate::{context::Context, env::new_wallet_id, error::CliError, output::Meta};
+use crate::{context::Context, env::wallet_id_of, error::CliError, output::Meta};
 
 /// Examples of the group.
 pub const EXAMPLE: &str = "Example:
@@ -42,7 +42,7 @@ pub enum Command {
   walletctl wallet create w_42 --owner alice --asset EUR
   walletctl wallet create w_ops --owner bank --asset EUR --overdraft unlimited --opened-at 2020-01-01 --label Operations")]
 pub struct Create {
-    /// Its id; made when left out
+    /// Its id; made from the idempotency key when left out
     id: Option<WalletId>,
     /// Who owns it
     #[arg(long)]
@@ -164,7 +164,8 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
 }
 
 async fn create(ctx: &Context, args: Create) -> Result<(), CliError> {
-    let id = args.id.unwrap_or_else(new_wallet_id);
+    let (key, write) = args.write.with_key(ctx)?;
+    let id = args.id.unwrap_or_else(|| wallet_id_of(&key));
     let ask = Ask {
         command: "wallet",
         path: "/v1/wallets".into(),
@@ -180,7 +181,7 @@ async fn create(ctx: &Context, args: Create) -> Result<(), CliError> {
         label: args.label,
         meta: metadata(&args.meta)?,
     };
-    post::<_, WalletView>(ctx, &args.write, ask, &body).await
+    post::<_, WalletView>(ctx, &write, ask, &body).await
 }
 
 async fn list(ctx: &Context, args: List) -> Result<(), CliError> {

@@ -50,7 +50,7 @@ pub struct Ask {
 }
 
 impl WriteArgs {
-    /// The key given, or one made for a person. It is printed before it is used.
+    /// The key given, or one made for a person and printed at once, before anything is sent.
     pub fn key(&self, ctx: &Context) -> Result<Key, CliError> {
         if let Some(key) = &self.idempotency_key {
             return Ok(key.clone());
@@ -62,7 +62,15 @@ impl WriteArgs {
             return Err(CliError::new("key_missing", "a write without a terminal needs --idempotency-key")
                 .hint("Give --idempotency-key KEY, made and kept by your script, so that a retry does not happen twice. Nothing was sent."));
         }
-        Ok(new_key())
+        let key = new_key();
+        ctx.prompt.note(&format!("idempotency key: {key}"));
+        Ok(key)
+    }
+
+    /// The same with its key settled, for a command that needs it before the write.
+    pub fn with_key(self, ctx: &Context) -> Result<(Key, Self), CliError> {
+        let key = self.key(ctx)?;
+        Ok((key.clone(), Self { idempotency_key: Some(key), ..self }))
     }
 }
 
@@ -90,9 +98,6 @@ where
     }
     ctx.allow_write()?;
     ctx.confirm(args.yes, &ask.summary, ask.amount)?;
-    if args.idempotency_key.is_none() {
-        ctx.prompt.note(&format!("idempotency key: {key}"));
-    }
     let intent = Intent {
         key,
         summary: ask.summary,

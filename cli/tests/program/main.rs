@@ -4,4 +4,5 @@
 
 mod common;
 mod reads;
+mod terminal;
 mod writes;
