@@ -500,6 +500,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l atomic -d 'All rows or none, as one request of at most 5,000 rows'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l again -d 'Ask for every row again, refused ones included; what happened replays'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l dry-run -d 'Only ask what would happen (at most 5,000 rows)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s y -l yes -d 'Go on without a question'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -556,19 +557,105 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l failed -d 'Only rows that were refused or in conflict'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l force -d 'Replace the file if it is there'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
 csv\t'A header and one flat row a line'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l fields -d 'Columns to show, separated by commas' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l context -d 'Context to use' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "balances" -d 'Write what all wallets hold, at a moment or over time'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "transactions" -d 'Write transactions'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "journal" -d 'Write the journal: its records and hashes, or a plain-text journal for hledger'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "verify" -d 'Check an export against its manifest, and a journal\'s chain of hashes'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l at -d 'The moment: a date (its close) or an instant; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l from -d 'Over time: from this date (its start) or instant' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l to -d 'Over time: to this date (its close) or instant; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l every -d 'Over time: at the close of every hour, day, week or month' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l asset -d 'Only wallets of this asset' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l format -d 'Form of the file' -r -f -a "csv\t'A header and one row a line'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One object a line'
+hledger\t'A journal for hledger and ledger'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l out -d 'The file; its manifest is FILE.manifest.json' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l force -d 'Replace the file if it is there'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l from -d 'Only recorded at or after: a date (its start) or an instant' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l to -d 'Only recorded at or before: a date (its close) or an instant' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l wallet -d 'Only of this wallet' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l format -d 'Form of the file' -r -f -a "csv\t'A header and one row a line'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One object a line'
+hledger\t'A journal for hledger and ledger'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l out -d 'The file; its manifest is FILE.manifest.json' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l force -d 'Replace the file if it is there'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l after -d 'Only records behind this one' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l format -d 'Form of the file' -r -f -a "csv\t'A header and one row a line'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One object a line'
+hledger\t'A journal for hledger and ledger'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l out -d 'The file; its manifest is FILE.manifest.json' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l force -d 'Replace the file if it is there'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
