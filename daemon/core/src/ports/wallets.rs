@@ -76,7 +76,7 @@ pub trait WalletStore: Send + Sync {
     /// Puts rows made from journal records, in one durable step; a row of the same or a newer seq stays.
     async fn put_if_newer(&self, rows: &[WalletRow]) -> Result<(), StoreError>;
 
-    /// Takes rows away that are still `Opening` and were asked for at or before `asked`: their opening was refused.
+    /// Takes rows away that are still `Opening`: their opening was refused. Other rows stay.
     async fn forget_opening(&self, ids: &[WalletId]) -> Result<(), StoreError>;
 
     /// One wallet.

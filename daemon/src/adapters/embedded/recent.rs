@@ -9,9 +9,9 @@ use std::{
 use wallet_core::journal::Stored;
 
 /// Most records: a few pages of a follower, and more than one commit.
-const MAX_RECORDS: usize = 8_192;
+const MAX_RECORDS: usize = 6_000;
 /// Most bytes of records; parsed, they take about three times that.
-const MAX_BYTES: usize = 6 * 1024 * 1024;
+const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// A window that ends with the last record pushed; never with a gap in it.
 #[derive(Default)]

@@ -90,8 +90,9 @@ fn classify(store: &'static str, error: rusqlite::Error, stage: Stage) -> StoreE
 #[derive(Clone)]
 pub(crate) struct Database {
     store: &'static str,
-    writer: Arc<tokio::sync::Mutex<Connection>>,
+    // Closed in this order: SQLite folds its log into the file when the last connection closes, if that one may write.
     readers: Arc<Readers>,
+    writer: Arc<tokio::sync::Mutex<Connection>>,
 }
 
 struct Readers {

@@ -159,3 +159,14 @@ async fn the_file_is_private_and_another_process_can_read_it() {
     store.put_if_newer(&[row("x", ACTIVE, 2)]).await.unwrap();
     assert!(second.get(&id("x")).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn an_orderly_end_leaves_one_file() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    store.put_if_newer(&[row("w", ACTIVE, 1)]).await.unwrap();
+    assert!(store.get(&id("w")).await.unwrap().is_some());
+    drop(store);
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["wallets.sqlite"]);
+}
