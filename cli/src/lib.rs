@@ -6,6 +6,7 @@
 //! whatever the command is doing, and the answer says whether something was already sent.
 
 pub mod batch;
+pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod config;

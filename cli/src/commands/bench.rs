@@ -1,15 +1,250 @@
 //! `walletctl bench`.
 
+use std::{path::PathBuf, time::Duration};
+
 use clap::Args;
+use wallet_api::client::Endpoint;
 
-use crate::{context::Context, error::CliError};
+use crate::{
+    bench::{
+        Measure, batches,
+        daemon::{Daemon, folder, program},
+        go_on,
+        load::Loader,
+        points::{self, Shape},
+        raw, reports,
+        singles::{self, Ask},
+    },
+    context::Context,
+    env::now,
+    error::CliError,
+    output::Meta,
+};
 
-/// Measure a scratch daemon
+/// How many clients ask at once, one after the other.
+const CLIENTS: [u64; 4] = [1, 16, 64, 256];
+/// Rows of one request, one after the other.
+const CHUNKS: [u64; 2] = [1_000, 5_000];
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Scenario {
+    /// Appends of one record, each synced; the bare store; the route that does nothing
+    Raw,
+    /// Transfers one by one, by 1, 16, 64 and 256 clients
+    Singles,
+    /// Batch files of `--count` rows, and the time until what follows the ledger has caught up
+    Batches,
+    /// Balances at random moments and cuts, in four shapes of history
+    Points,
+    /// Balances of `--wallets` wallets at a moment
+    Report,
+    /// `walletctl balance` as a whole process
+    Process,
+}
+
+/// Measure a scratch daemon: what it does, beside the raw limits of this machine
 #[derive(Args)]
-#[command(after_help = "Example:\n  walletctl bench")]
-pub struct Bench {}
+#[command(after_help = "Examples:
+  walletctl bench
+  walletctl bench --scenario singles --duration 10 -o json
+  walletctl bench --scenario points --entries 10000,1000000")]
+pub struct Bench {
+    /// Only these, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    scenario: Vec<Scenario>,
+    /// Seconds of each measurement that asks again and again
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    duration: u64,
+    /// Rows of a batch file
+    #[arg(long, value_name = "ROWS", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: u64,
+    /// Wallets of the report
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    wallets: u64,
+    /// Entries of the histories, separated by commas
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
+    entries: Vec<u64>,
+    /// Reads of each history
+    #[arg(long, default_value_t = 2_000)]
+    reads: u64,
+    /// The daemon's program; the one beside walletctl when left out
+    #[arg(long, value_name = "PATH")]
+    walletd: Option<PathBuf>,
+    /// Where the scratch daemon keeps its files; the folder for temporary files when left out
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Measure the daemon of the context instead, and leave wallets and transactions in it
+    #[arg(long)]
+    running: bool,
+    /// Do not ask
+    #[arg(short, long, requires = "running")]
+    yes: bool,
+}
 
 /// Measures.
-pub async fn bench(_ctx: &Context, _args: Bench) -> Result<(), CliError> {
-    Err(CliError::usage("there is nothing to measure yet"))
+pub async fn bench(ctx: &Context, args: Bench) -> Result<(), CliError> {
+    ctx.out().check::<Measure>()?;
+    let daemon = daemon(ctx, &args).await?;
+    let name = format!("bench-{}", now().as_micros());
+    let loader = Loader::connect(&daemon.socket, name).await?;
+    // The first interruption ends it between two measurements, so that the scratch daemon is stopped.
+    let hold = ctx.flight.hold(CliError::new("interrupted", "interrupted"));
+    let mut run = Run { ctx, args: &args, daemon, loader, done: Vec::new() };
+    let result = run.all().await;
+    let Run { daemon, done, .. } = run;
+    drop((daemon, hold));
+    let meta = Meta::new().with("program", &concat!("walletctl ", env!("CARGO_PKG_VERSION")));
+    ctx.out().list("bench", &done, meta)?;
+    result
+}
+
+async fn daemon(ctx: &Context, args: &Bench) -> Result<Daemon, CliError> {
+    let folder = folder(args.dir.as_deref())?;
+    if !args.running {
+        return Daemon::start(&program(args.walletd.as_deref())?, folder).await;
+    }
+    ctx.allow_write()?;
+    ctx.confirm(args.yes, "Measure the running daemon, and leave wallets and transactions in it?", None)?;
+    let Endpoint::Socket(socket) = ctx.settings.endpoint.value.clone() else {
+        return Err(CliError::usage("a running daemon is measured over its socket").hint("Give --socket PATH."));
+    };
+    let pid = ctx.api()?.status().await?.body.pid;
+    Ok(Daemon::running(socket, pid, folder))
+}
+
+struct Run<'a> {
+    ctx: &'a Context,
+    args: &'a Bench,
+    daemon: Daemon,
+    loader: Loader,
+    done: Vec<Measure>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<(), CliError> {
+        if self.wants(Scenario::Raw) {
+            self.raw().await?;
+        }
+        if self.wants(Scenario::Singles) {
+            self.singles().await?;
+        }
+        if self.wants(Scenario::Batches) {
+            self.batches().await?;
+        }
+        if self.wants(Scenario::Points) {
+            self.points().await?;
+        }
+        if self.wants(Scenario::Report) {
+            self.note("wallets for the report");
+            let measure = reports::all_wallets(&self.daemon.socket, &mut self.loader, self.args.wallets).await?;
+            self.add(measure)?;
+        }
+        if self.wants(Scenario::Process) {
+            self.loader.wallets("process", 1).await?;
+            let wallet = self.loader.wallet("process", 0);
+            let measure = reports::one_process(self.daemon.folder.path(), &self.daemon.socket, &wallet, 100)?;
+            self.add(measure)?;
+        }
+        Ok(())
+    }
+
+    fn wants(&self, scenario: Scenario) -> bool {
+        self.args.scenario.is_empty() || self.args.scenario.contains(&scenario)
+    }
+
+    fn lasting(&self) -> Duration {
+        Duration::from_secs(self.args.duration)
+    }
+
+    fn note(&self, what: &str) {
+        if self.ctx.prompt.is_interactive() {
+            self.ctx.prompt.note(&format!("measuring: {what}"));
+        }
+    }
+
+    fn add(&mut self, measure: Measure) -> Result<(), CliError> {
+        let (rss_kib, peak_kib) = self.daemon.memory();
+        self.done.push(Measure { rss_kib, peak_kib, ..measure });
+        go_on(&self.ctx.flight)
+    }
+
+    /// The figure of a raw limit that was measured before.
+    fn limit(&self, scenario: &str, holds: impl Fn(&Measure) -> bool) -> Option<u64> {
+        self.done.iter().find(|done| done.scenario == scenario && holds(done)).map(|done| done.per_second)
+    }
+
+    async fn raw(&mut self) -> Result<(), CliError> {
+        self.note("raw limits");
+        let measure = raw::appends(self.daemon.folder.path(), self.lasting())?;
+        self.add(measure)?;
+        // A running daemon's program may be anywhere.
+        if let Ok(program) = program(self.args.walletd.as_deref()) {
+            for chunk in CHUNKS {
+                let measure = raw::store(&program, self.daemon.folder.path(), chunk, self.args.count)?;
+                self.add(measure)?;
+            }
+        }
+        for clients in CLIENTS {
+            let measure =
+                singles::run(&self.daemon.socket, clients, self.lasting(), Ask::Nothing, &self.ctx.flight).await?;
+            self.add(measure)?;
+        }
+        Ok(())
+    }
+
+    async fn singles(&mut self) -> Result<(), CliError> {
+        self.loader.wallets("single", 1_000).await?;
+        let wallets = format!("{}-single", self.loader.name);
+        for clients in CLIENTS {
+            self.note(&format!("transfers by {clients} clients"));
+            let keys = format!("{}-{clients}", self.loader.name);
+            let ask = Ask::Transfer { wallets: &wallets, count: 1_000, keys: &keys };
+            let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
+            // One client alone waits for the disk; many wait for the edge.
+            let limit = match clients {
+                1 => self.limit("raw", |raw| raw.case == "synced appends"),
+                _ => self.limit("nothing", |raw| raw.clients == Some(clients)),
+            };
+            self.add(measure.beside(limit))?;
+        }
+        Ok(())
+    }
+
+    async fn batches(&mut self) -> Result<(), CliError> {
+        self.loader.wallets("batch", 1_000).await?;
+        let wallets = format!("{}-batch", self.loader.name);
+        for chunk in CHUNKS {
+            self.note(&format!("batches of {chunk}"));
+            let folder = self.daemon.folder.path();
+            let name = format!("{}-{chunk}", self.loader.name);
+            let file = batches::file(folder, &name, &wallets, 1_000, self.args.count)?;
+            let measure = batches::run(folder, &self.daemon.socket, &file, chunk, self.args.count).await?;
+            let bare = format!("bare store, {chunk} a commit");
+            let limit = self.limit("raw", |raw| raw.case == bare);
+            self.add(measure.beside(limit))?;
+            let measure = batches::caught_up(&mut self.loader).await?;
+            self.add(measure)?;
+        }
+        Ok(())
+    }
+
+    async fn points(&mut self) -> Result<(), CliError> {
+        for &entries in &self.args.entries {
+            for shape in Shape::ALL {
+                self.note(&format!("{shape:?}, {entries} entries"));
+                let measure = points::run(
+                    &self.daemon.socket,
+                    &mut self.loader,
+                    shape,
+                    entries,
+                    self.args.reads,
+                    &self.ctx.flight,
+                )
+                .await?;
+                self.add(measure)?;
+            }
+        }
+        Ok(())
+    }
 }

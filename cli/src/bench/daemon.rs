@@ -1,0 +1,133 @@
+//! The daemon that is measured: a scratch one that is ours to start and stop, or a running one.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::wire::Wire;
+use crate::error::CliError;
+
+/// How long a daemon may take to start.
+const START: Duration = Duration::from_secs(20);
+/// How long it may take to stop before it is killed.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A daemon, and where its files are.
+pub struct Daemon {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its process.
+    pub pid: u32,
+    /// A folder on the same disk, for files of our own.
+    pub folder: TempDir,
+    child: Option<Child>,
+}
+
+/// The daemon's program: the one given, or the one beside this program.
+pub fn program(given: Option<&Path>) -> Result<PathBuf, CliError> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe()
+            .ok()
+            .and_then(|own| Some(own.parent()?.join("walletd")))
+            .unwrap_or_else(|| "walletd".into()),
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(CliError::usage(format!("there is no walletd at {}", path.display())).hint("Name it with --walletd PATH."))
+}
+
+/// A folder for scratch files.
+pub fn folder(given: Option<&Path>) -> Result<TempDir, CliError> {
+    let made = match given {
+        Some(path) => TempDir::with_prefix_in("walletctl-bench-", path),
+        None => TempDir::with_prefix("walletctl-bench-"),
+    };
+    made.map_err(|error| CliError::usage(format!("cannot make a scratch folder: {error}")))
+}
+
+impl Daemon {
+    /// Starts one with empty stores.
+    pub async fn start(program: &Path, folder: TempDir) -> Result<Self, CliError> {
+        let socket = folder.path().join("walletd.sock");
+        let failed = |error: std::io::Error| CliError::usage(format!("{}: {error}", program.display()));
+        let log = fs::File::create(folder.path().join("walletd.log")).map_err(failed)?;
+        let child = Command::new(program)
+            .args(["serve", "--log-level", "error"])
+            .arg("--socket")
+            .arg(&socket)
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            .env("XDG_STATE_HOME", folder.path())
+            .env("XDG_CONFIG_HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(failed)?;
+        let mut daemon = Self { socket, pid: child.id(), folder, child: Some(child) };
+        let until = Instant::now() + START;
+        while !daemon.answers().await {
+            let ended = daemon.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
+            if ended || Instant::now() > until {
+                let log = fs::read_to_string(daemon.folder.path().join("walletd.log")).unwrap_or_default();
+                return Err(CliError::new("unreachable", format!("the scratch daemon does not start: {}", log.trim())));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(daemon)
+    }
+
+    /// One that is running.
+    pub fn running(socket: PathBuf, pid: u32, folder: TempDir) -> Self {
+        Self { socket, pid, folder, child: None }
+    }
+
+    async fn answers(&self) -> bool {
+        match Wire::connect(&self.socket).await {
+            Ok(mut wire) => wire.get("/readyz").await.is_ok_and(|status| status == 200),
+            Err(_) => false,
+        }
+    }
+
+    /// Its memory now and at most, in KiB.
+    pub fn memory(&self) -> (Option<u64>, Option<u64>) {
+        memory(self.pid)
+    }
+}
+
+/// A process's memory now and at most, in KiB.
+pub fn memory(pid: u32) -> (Option<u64>, Option<u64>) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// A scratch daemon ends with its measuring.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw) {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let until = Instant::now() + STOP;
+        while Instant::now() < until {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

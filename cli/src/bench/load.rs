@@ -1,0 +1,119 @@
+//! What scenarios find in the ledger: wallets, and rows in batches.
+
+use std::{fmt::Write as _, io, path::Path};
+
+use super::wire::Wire;
+use crate::error::CliError;
+
+/// Rows of one request.
+const CHUNK: u64 = 5_000;
+/// When the wallets of a benchmark opened.
+pub const OPENED: &str = "2010-01-01T00:00:00Z";
+
+/// A daemon to fill.
+pub struct Loader {
+    wire: Wire,
+    /// In front of every wallet and key, so that a running daemon can be measured again.
+    pub name: String,
+    keys: u64,
+}
+
+/// A request that was not answered as it should be.
+pub fn unexpected(what: &str, status: u16, body: &[u8]) -> CliError {
+    let text = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or_default()).into_owned();
+    CliError::new("internal", format!("{what}: status {status}: {text}"))
+}
+
+/// The daemon's end of the line has gone.
+pub fn broken(error: &io::Error) -> CliError {
+    CliError::new("unavailable", format!("the daemon that is measured does not answer: {error}"))
+}
+
+impl Loader {
+    /// Connects.
+    pub async fn connect(socket: &Path, name: String) -> Result<Self, CliError> {
+        let wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
+        Ok(Self { wire, name, keys: 0 })
+    }
+
+    /// The name of a wallet.
+    pub fn wallet(&self, kind: &str, number: u64) -> String {
+        format!("{}-{kind}-{number}", self.name)
+    }
+
+    /// Opens wallets without limits.
+    pub async fn wallets(&mut self, kind: &str, count: u64) -> Result<(), CliError> {
+        let mut from = 0;
+        while from < count {
+            let end = (from + CHUNK).min(count);
+            let mut body = String::from("{\"wallets\":[");
+            for number in from..end {
+                let id = self.wallet(kind, number);
+                let comma = if number == from { "" } else { "," };
+                let _ = write!(
+                    body,
+                    "{comma}{{\"id\":\"{id}\",\"owner\":\"bench\",\"asset\":\"EUR\",\"overdraft\":\"unlimited\",\"opened_at\":\"{OPENED}\"}}"
+                );
+            }
+            body.push_str("]}");
+            self.send("/v1/wallets/import", &body).await?;
+            from = end;
+        }
+        Ok(())
+    }
+
+    /// Deposits of 0.01 into one of this kind's wallets each: `row` says which, and when it counts.
+    pub async fn deposits(
+        &mut self,
+        kind: &str,
+        count: u64,
+        mut row: impl FnMut(u64) -> (u64, Option<String>),
+    ) -> Result<(), CliError> {
+        let mut from = 0;
+        while from < count {
+            let end = (from + CHUNK).min(count);
+            let mut body = String::with_capacity(1 << 20);
+            body.push_str("{\"mode\":\"continue\",\"commands\":[");
+            for number in from..end {
+                let (wallet, at) = row(number);
+                let comma = if number == from { "" } else { "," };
+                self.keys += 1;
+                let _ = write!(
+                    body,
+                    "{comma}{{\"key\":\"{name}-{key}\",\"op\":\"deposit\",\"to\":\"{name}-{kind}-{wallet}\",\"amount\":\"0.01\",\"asset\":\"EUR\"",
+                    name = self.name,
+                    key = self.keys,
+                );
+                if let Some(at) = at {
+                    let _ = write!(body, ",\"effective_at\":\"{at}\"");
+                }
+                body.push('}');
+            }
+            body.push_str("]}");
+            self.send("/v1/batches", &body).await?;
+            from = end;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, path: &str, body: &str) -> Result<(), CliError> {
+        self.keys += 1;
+        let key = format!("{}-{}", self.name, self.keys);
+        let status = self.wire.post(path, &key, body.as_bytes()).await.map_err(|error| broken(&error))?;
+        let answer = self.wire.body();
+        let refused = memchr::memmem::find(answer, b"\"refused\"").is_some();
+        if status >= 300 || refused {
+            return Err(unexpected(path, status, answer));
+        }
+        Ok(())
+    }
+
+    /// The head's seq, and how far the slowest projection is behind it.
+    pub async fn status(&mut self) -> Result<(u64, u64), CliError> {
+        let status = self.wire.get("/v1/status").await.map_err(|error| broken(&error))?;
+        let answer: wallet_api::types::Status =
+            serde_json::from_slice(self.wire.body()).map_err(|_| unexpected("/v1/status", status, self.wire.body()))?;
+        let lag = answer.projections.iter().map(|projection| projection.lag).max().unwrap_or_default();
+        Ok((answer.cut.seq, lag))
+    }
+}

@@ -1,0 +1,97 @@
+//! Balances at random past moments, as known at random cuts, in four shapes of history.
+
+use std::{path::Path, time::Instant};
+
+use wallet_core::time::{SECOND, Timestamp};
+
+use super::{
+    Dice, Measure, go_on,
+    load::{Loader, broken, unexpected},
+    note, times,
+    wire::Wire,
+};
+use crate::{env::now, error::CliError, flight::Flight};
+
+/// Ten years, in microseconds.
+const SPAN: i64 = 3_650 * 86_400 * SECOND;
+/// How far back late entries reach.
+const LATE_PLACES: u64 = 200;
+
+/// How a history came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Everything in the order in which it counts.
+    InOrder,
+    /// One entry in twenty late by up to 200 places.
+    FivePercentLate,
+    /// Ten years imported behind one entry of today.
+    BehindLive,
+    /// In order, and then one entry of the very beginning.
+    OneVeryLate,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::InOrder, Self::FivePercentLate, Self::BehindLive, Self::OneVeryLate];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::InOrder => "in order",
+            Self::FivePercentLate => "5 % late",
+            Self::BehindLive => "ten years behind a live entry",
+            Self::OneVeryLate => "one very late",
+        }
+    }
+
+    /// When entry number `index` of `count` counts.
+    fn at(self, index: u64, count: u64, start: Timestamp, dice: &mut Dice) -> Timestamp {
+        let place = |index: u64| {
+            let part = i128::from(SPAN) * i128::from(index) / i128::from(count.max(1));
+            start.plus_micros(i64::try_from(part).unwrap_or(SPAN))
+        };
+        match self {
+            Self::FivePercentLate if dice.below(20) == 0 => place(index.saturating_sub(dice.below(LATE_PLACES) + 1)),
+            Self::BehindLive if index == 0 => start.plus_micros(SPAN),
+            Self::OneVeryLate if index + 1 == count => start,
+            _ => place(index),
+        }
+    }
+}
+
+/// Makes a history of so many entries and asks for its balances.
+pub async fn run(
+    socket: &Path,
+    loader: &mut Loader,
+    shape: Shape,
+    entries: u64,
+    reads: u64,
+    flight: &Flight,
+) -> Result<Measure, CliError> {
+    let kind = format!("points-{shape:?}-{entries}").to_lowercase();
+    loader.wallets(&kind, 1).await?;
+    let start = now().plus_micros(-SPAN - 60 * SECOND);
+    let (first, _) = loader.status().await?;
+    let mut dice = Dice::new(entries);
+    loader.deposits(&kind, entries, |index| (0, Some(shape.at(index, entries, start, &mut dice).to_string()))).await?;
+    go_on(flight)?;
+    let (last, _) = loader.status().await?;
+    let wallet = loader.wallet(&kind, 0);
+    let mut wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
+    let mut all = times()?;
+    let mut dice = Dice::new(7);
+    let started = Instant::now();
+    for _ in 0..reads {
+        let part = i64::try_from(dice.below(SPAN.unsigned_abs())).unwrap_or_default();
+        let known = first + 1 + dice.below(last - first);
+        let path = format!("/v1/wallets/{wallet}/balance?at={}&known_at={known}", start.plus_micros(part));
+        let asked = Instant::now();
+        let status = wire.get(&path).await.map_err(|error| broken(&error))?;
+        note(&mut all, asked.elapsed());
+        if status != 200 {
+            return Err(unexpected(&path, status, wire.body()));
+        }
+    }
+    let case = format!("{}, {entries} entries", shape.name());
+    let measure = Measure::of("points", case, reads, started.elapsed()).timed(&all);
+    Ok(Measure { clients: Some(1), ..measure })
+}
