@@ -59,7 +59,8 @@ impl Prompt {
     /// Asks before a write. Yes is `y` or `yes`; for much money, the amount itself.
     pub fn confirm(&self, summary: &str, typed: Option<&str>) -> Result<(), CliError> {
         if !self.interactive {
-            return Err(CliError::usage(format!("{summary}: there is no terminal to ask at")).hint(
+            let what = summary.trim_end_matches('?');
+            return Err(CliError::usage(format!("{what}: there is no terminal to ask at")).hint(
                 "Give --yes to go on without a question, or --dry-run to see what would happen. Nothing was sent.",
             ));
         }

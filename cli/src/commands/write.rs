@@ -108,6 +108,8 @@ where
         body: serde_json::to_value(body).map_err(|e| CliError::new("internal", e.to_string()))?,
         made_at: now().to_string(),
     };
+    // An endpoint that cannot be used must not leave an intent behind.
+    ctx.api()?;
     let held = Intents::of(&ctx.paths).begin(&intent).await?;
     resend(ctx, &intent, held).await
 }
