@@ -55,7 +55,7 @@ complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "config" -d 'Set
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "daemon" -d 'The daemon'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "explain" -d 'Explain an error code, or list them all'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "api" -d 'Send any request to the daemon and print its answer as it is'
-complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "bench" -d 'Measure a scratch daemon'
+complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "bench" -d 'Measure a scratch daemon: what it does, beside the raw limits of this machine'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "man" -d 'Print the manual page, or write one for every command'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "version" -d 'Print the version'
@@ -926,6 +926,19 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l socket -d 'S
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l scenario -d 'Only these, separated by commas' -r -f -a "raw\t'Appends of one record, each synced; the bare store; the route that does nothing'
+singles\t'Transfers one by one, by 1, 16, 64 and 256 clients'
+batches\t'Batch files of `--count` rows, and the time until what follows the ledger has caught up'
+points\t'Balances at random moments and cuts, in four shapes of history'
+report\t'Balances of `--wallets` wallets at a moment'
+process\t'`walletctl balance` as a whole process'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l duration -d 'Seconds of each measurement that asks again and again' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l count -d 'Rows of a batch file' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l wallets -d 'Wallets of the report' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l entries -d 'Entries of the histories, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l reads -d 'Reads of each history' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l walletd -d 'The daemon\'s program; the one beside walletctl when left out' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l dir -d 'Where the scratch daemon keeps its files; the folder for temporary files when left out' -r -F
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
@@ -938,7 +951,9 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l tz -d 'Zon
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l running -d 'Measure the daemon of the context instead, and leave wallets and transactions in it'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s y -l yes -d 'Do not ask'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
