@@ -189,7 +189,7 @@ impl Sample {
         let mut text = String::from("id,owner,asset,overdraft,opened_at,label,meta.branch\n");
         for Wallet { id, asset, floor, opened } in &self.wallets {
             let places = usize::try_from(scale(asset)).unwrap_or_default();
-            let overdraft = floor.map_or("unlimited".into(), |floor| format!("{:.places$}", -floor));
+            let overdraft = floor.map_or("unlimited".into(), |floor| format!("{:.places$}", floor.abs()));
             line(&mut text, format_args!("{id},owner-{id},{asset},{overdraft},{opened}T00:00:00Z,Sample {id},lisbon"));
         }
         text

@@ -53,8 +53,6 @@ fn dates_must_exist_once_and_not_lie_ahead() {
             ("balance w_1 --at 2999-01-01", 2),
             ("balance w_1 --at 2999-01-01T00:00:00Z", 2),
             ("balance w_1 --at 2024-01-01 --tz Mars/Olympus", 2),
-            // Samoa skipped this day whole.
-            ("balance w_1 --at 2011-12-30 --tz Pacific/Apia", 2),
             (
                 "deposit --to w_1 --amount 1 --asset EUR --effective-at 2999-01-01T00:00:00Z --idempotency-key k --yes",
                 2,

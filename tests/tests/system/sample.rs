@@ -66,20 +66,21 @@ fn a_statement_adds_up_to_the_balances_at_both_its_ends() {
     dataset.import(&world);
     dataset.run(&world);
     let line = "statement w_03 --from 2024-03-01 --to 2024-05-31 --all -o json";
-    let statement = world.ctl(line).data();
+    let statement: serde_json::Value = serde_json::from_str(&world.ctl(line).ok()).unwrap();
+    let meta = &statement["meta"];
     let number = |value: &serde_json::Value| value.as_str().unwrap().parse::<rust_decimal::Decimal>().unwrap();
     let expected =
         |date: &str| dataset.balances[&("w_03".into(), date.into())].parse::<rust_decimal::Decimal>().unwrap();
-    assert_eq!(number(&statement["opening"]), expected("2024-02-29"));
-    assert_eq!(number(&statement["closing"]), expected("2024-05-31"));
-    let mut running = number(&statement["opening"]);
-    let lines = statement["lines"].as_array().unwrap();
+    assert_eq!(number(&meta["opening"]), expected("2024-02-29"));
+    assert_eq!(number(&meta["closing"]), expected("2024-05-31"));
+    let mut running = number(&meta["opening"]);
+    let lines = statement["data"].as_array().unwrap();
     assert!(lines.len() > 5, "{statement}");
     for line in lines {
         running += number(&line["amount"]);
         assert_eq!(number(&line["balance"]), running, "{line}");
     }
-    assert_eq!(running, number(&statement["closing"]));
+    assert_eq!(running, number(&meta["closing"]));
 }
 
 #[test]
