@@ -46,7 +46,10 @@ fn offenders(folder: &str, forbidden: &[&str]) -> Vec<String> {
 #[test]
 fn services_name_neither_adapters_nor_the_gateway() {
     let none: Vec<String> = Vec::new();
-    assert_eq!(offenders("services", &["crate::adapters", "crate::gateway", "crate::compose", "rusqlite", "fjall", "axum"]), none);
+    assert_eq!(
+        offenders("services", &["crate::adapters", "crate::gateway", "crate::compose", "rusqlite", "fjall", "axum"]),
+        none
+    );
 }
 
 #[test]

@@ -280,10 +280,12 @@ impl Results {
         cut(&mut self.file).map_err(|error| self.failed(error))
     }
 
-    /// Forgets every outcome, and asks for them under new keys from now on.
-    pub fn again(&mut self, attempt: i64) -> Result<(), ResultsError> {
-        self.view.binding.plan.attempt = attempt;
-        write_binding(&self.view.path, &self.view.binding).map_err(|error| self.failed(error))?;
+    /// Forgets every outcome, and goes on by this plan.
+    pub fn begin(&mut self, plan: Plan) -> Result<(), ResultsError> {
+        if self.view.binding.plan != plan {
+            self.view.binding.plan = plan;
+            write_binding(&self.view.path, &self.view.binding).map_err(|error| self.failed(error))?;
+        }
         self.cut(&Held::default())
     }
 

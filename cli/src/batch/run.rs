@@ -96,7 +96,7 @@ impl Sender<'_> {
                 Ok(chunk) => chunk,
                 Err(error) => {
                     recorder.write().await?;
-                    return Err(of_chunk(error));
+                    return Err(of_chunk(&error));
                 }
             };
             if self.flight.asked() {
@@ -105,9 +105,9 @@ impl Sender<'_> {
                 break;
             }
             let key = key(&plan.key(chunk.start))?;
-            let (answer, recorded) =
+            let (answer, written) =
                 tokio::join!(self.post(chunk.body.clone(), &key, chunk.rows.len(), fresh), recorder.write());
-            recorded?;
+            written?;
             match answer {
                 Ok(outcomes) => {
                     let refused =
@@ -130,7 +130,7 @@ impl Sender<'_> {
         recorder.write().await?;
         // What is left was not tried; it is written down too.
         while let Some(chunk) = chunks.recv().await {
-            recorder.rest(chunk.map_err(of_chunk)?, "not_attempted").await?;
+            recorder.rest(chunk.map_err(|error| of_chunk(&error))?, "not_attempted").await?;
         }
         making.await.map_err(|error| CliError::new("internal", error.to_string()))?;
         let results = recorder.finish().await?;
@@ -230,7 +230,7 @@ fn key(text: &str) -> Result<Key, CliError> {
     text.parse().map_err(|error| CliError::new("internal", format!("{error}")))
 }
 
-fn of_chunk(error: ChunkError) -> CliError {
+fn of_chunk(error: &ChunkError) -> CliError {
     match error {
         ChunkError::Changed(_) => CliError::new("batch_changed", error.to_string()),
         ChunkError::Io(_) => CliError::usage(error.to_string()).hint("Is there room for temporary files (TMPDIR)?"),

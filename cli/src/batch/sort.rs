@@ -133,9 +133,9 @@ mod tests {
                 sorter.push((x >> 40).to_be_bytes()).unwrap();
             }
             expected.sort_unstable();
-            let mut sorted = sorter.finish().unwrap();
+            let mut out = sorter.finish().unwrap();
             let mut got = Vec::new();
-            while let Some(item) = sorted.next_item().unwrap() {
+            while let Some(item) = out.next_item().unwrap() {
                 got.push(item);
             }
             assert_eq!(got, expected, "capacity {capacity}");

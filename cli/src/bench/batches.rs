@@ -14,7 +14,7 @@ use crate::error::CliError;
 /// How often the program's memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long followers may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Writes a batch file of transfers between so many wallets of this name.
 pub fn file(folder: &Path, name: &str, wallets: &str, count: u64, rows: u64) -> Result<PathBuf, CliError> {

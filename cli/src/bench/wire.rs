@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A connection.
 pub struct Wire {
@@ -62,7 +62,7 @@ impl Wire {
     async fn talk(&mut self) -> io::Result<u16> {
         self.stream.write_all(&self.request).await?;
         let mut held = 0;
-        let (status, head, length) = loop {
+        let (code, start, length) = loop {
             if held == self.answer.len() {
                 self.answer.resize(held * 2, 0);
             }
@@ -76,16 +76,16 @@ impl Wire {
                 break found;
             }
         };
-        let end = head + length;
+        let end = start + length;
         if self.answer.len() < end {
             self.answer.resize(end, 0);
         }
         if held < end {
             self.stream.read_exact(self.answer.get_mut(held..end).unwrap_or_default()).await?;
         }
-        self.answer.copy_within(head..end, 0);
+        self.answer.copy_within(start..end, 0);
         self.body = length;
-        Ok(status)
+        Ok(code)
     }
 }
 

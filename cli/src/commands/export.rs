@@ -386,13 +386,12 @@ async fn cut(ctx: &Context, known_at: Option<&str>) -> Result<(String, CutView),
     let Some(text) = known_at else {
         return Ok((status.ledger_id, status.cut));
     };
-    let query = match text.parse::<u64>() {
-        Ok(seq) => CutQuery { at: None, seq: Some(seq) },
-        Err(_) => {
-            let moment: Moment = text.parse().map_err(|e| CliError::new("invalid_time", format!("--known-at: {e}")))?;
-            let at = resolved(ctx, Some(&moment), Bound::Close)?;
-            CutQuery { at: at.map(|at| at.to_string()), seq: None }
-        }
+    let query = if let Ok(seq) = text.parse::<u64>() {
+        CutQuery { at: None, seq: Some(seq) }
+    } else {
+        let moment: Moment = text.parse().map_err(|e| CliError::new("invalid_time", format!("--known-at: {e}")))?;
+        let at = resolved(ctx, Some(&moment), Bound::Close)?;
+        CutQuery { at: at.map(|at| at.to_string()), seq: None }
     };
     Ok((status.ledger_id, api.cut(&query).await?.body))
 }

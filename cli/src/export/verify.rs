@@ -33,12 +33,12 @@ pub struct Check {
 pub fn verify(file: &Path, manifest: &Manifest) -> io::Result<Vec<Check>> {
     let (bytes, sha256) = sha256_of(file)?;
     let mut checks = vec![
-        Check { check: "bytes", ok: bytes == manifest.bytes, detail: said(bytes, manifest.bytes) },
+        Check { check: "bytes", ok: bytes == manifest.bytes, detail: said(&bytes, &manifest.bytes) },
         Check { check: "sha256", ok: sha256 == manifest.sha256, detail: said(&sha256, &manifest.sha256) },
     ];
     if manifest.format != Form::Hledger {
         let rows = rows(file, manifest.format)?;
-        checks.push(Check { check: "rows", ok: rows == manifest.rows, detail: said(rows, manifest.rows) });
+        checks.push(Check { check: "rows", ok: rows == manifest.rows, detail: said(&rows, &manifest.rows) });
     }
     if manifest.kind == "journal" && manifest.format != Form::Hledger {
         checks.push(match chain_of(file, manifest)? {
@@ -51,7 +51,7 @@ pub fn verify(file: &Path, manifest: &Manifest) -> io::Result<Vec<Check>> {
     Ok(checks)
 }
 
-fn said<T: PartialEq + std::fmt::Display>(found: T, told: T) -> String {
+fn said<T: PartialEq + std::fmt::Display>(found: &T, told: &T) -> String {
     if found == told { found.to_string() } else { format!("{found}, but the manifest says {told}") }
 }
 

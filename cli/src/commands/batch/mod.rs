@@ -40,7 +40,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
 }
 
 fn open(file: &FileArgs) -> Result<(Arc<Source>, Format), CliError> {
-    let source = Source::open(&file.file).map_err(of_input)?;
+    let source = Source::open(&file.file).map_err(|error| of_input(&error))?;
     Ok((Arc::new(source), file.format.unwrap_or_else(|| Format::of(&file.file))))
 }
 
@@ -51,7 +51,7 @@ fn find(ctx: &Context, file: &FileArgs, results: Option<&Path>) -> Result<(Arc<S
     while lines.next_line().map_err(|error| CliError::usage(format!("{}: {error}", source.name())))?.is_some() {}
     let sha256 = Hash(lines.hash());
     let path = results.map_or_else(|| results_path(ctx, sha256), Path::to_owned);
-    match View::find(&path).map_err(of_results)? {
+    match View::find(&path).map_err(|error| of_results(&error))? {
         Some(view) if view.binding.plan.sha256 == sha256 => Ok((source, view)),
         Some(view) => Err(changed(&file.file, view.binding.plan.sha256, sha256)),
         None => match started(ctx, &file.file) {
@@ -97,11 +97,11 @@ async fn assets(ctx: &Context) -> Result<Known, CliError> {
     Ok(Known::all(registered.map(|asset| wallet_core::asset::Asset { code: asset.code, scale: asset.scale })))
 }
 
-fn of_input(error: InputError) -> CliError {
+fn of_input(error: &InputError) -> CliError {
     CliError::usage(error.to_string()).hint("Nothing was sent.")
 }
 
-fn of_results(error: ResultsError) -> CliError {
+fn of_results(error: &ResultsError) -> CliError {
     let text = error.to_string();
     match error {
         ResultsError::Io { .. } => CliError::configuration(text)

@@ -76,6 +76,7 @@ pub(super) enum OnError {
 
 /// `batch run`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_field_names, reason = "fields have the names of their flags")]
 pub struct Run {
     #[command(flatten)]
     pub(super) file: FileArgs,

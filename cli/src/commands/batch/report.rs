@@ -72,7 +72,7 @@ pub(super) fn report(ctx: &Context, args: &Report) -> Result<(), CliError> {
         failed = rows.row(&shown(line));
         if failed.is_ok() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     })
-    .or_else(|error| failed.and_then(|()| Err(of_results(error))))?;
+    .or_else(|error| failed.and_then(|()| Err(of_results(&error))))?;
     rows.finish(Meta::new().with("batch", &view.binding.plan.sha256))
 }
 
@@ -94,7 +94,7 @@ fn shown(line: &ResultLine<'_>) -> Shown {
 fn write_failed(ctx: &Context, source: &Arc<Source>, view: &View, out: &Path, force: bool) -> Result<(), CliError> {
     let mut failed = Sorter::<8>::default();
     view.each(|line| if is_failed(&line.outcome) { failed.push(line.line.to_be_bytes()) } else { Ok(()) })
-        .map_err(of_results)?;
+        .map_err(|error| of_results(&error))?;
     let wrong = |error: io::Error| CliError::usage(format!("{}: {error}", out.display()));
     if !force && out.exists() {
         return Err(CliError::usage(format!("{} is there already", out.display())).hint("Add --force to replace it."));

@@ -1,10 +1,10 @@
 //! `batch run` and `batch resume`.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use wallet_api::{
-    client::Write,
+    client,
     types::{BatchMode, BatchResult, RowOutcome},
 };
 use wallet_core::{command::MAX_COMMANDS, key::Key, money::Quantity};
@@ -22,7 +22,7 @@ use crate::{
         check::Checked,
         chunks::{Chunk, Chunker, Plan, Sort},
         input::Source,
-        results::{Binding, Held, Results, SCHEMA},
+        results::{Binding, Held, Results, SCHEMA, View},
         row::Known,
         run::{End, Sender},
     },
@@ -56,33 +56,44 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
     if args.dry_run {
         return dry_run(ctx, &source, &plan, known, checked.rows).await;
     }
-    let path = match &args.sending.results {
-        Some(path) => path.clone(),
-        None => {
-            private_dir(&ctx.paths.batches())?;
-            results_path(ctx, checked.sha256)
-        }
+    let path = if let Some(path) = &args.sending.results {
+        path.clone()
+    } else {
+        private_dir(&ctx.paths.batches())?;
+        results_path(ctx, checked.sha256)
     };
-    let binding = Binding { schema: SCHEMA.into(), file: full(&args.file.file), rows: checked.rows, plan };
-    let asked = binding.plan.clone();
-    let mut results = Results::open(&path, binding).map_err(of_results)?;
-    same_plan(&asked, &results.view().binding.plan)?;
-    let mut held = results.view().held().map_err(of_results)?;
-    let again = args.again;
-    if !again && (held.settled == checked.rows || final_anyway(mode, &held)) {
-        if held.lines > 0 {
+    let known_before =
+        View::find(&path).map_err(|error| of_results(&error))?.filter(|view| view.binding.plan.sha256 == plan.sha256);
+    let mut held = match &known_before {
+        Some(view) => view.held().map_err(|error| of_results(&error))?,
+        None => Held::default(),
+    };
+    if let Some(view) = known_before.filter(|_| held.lines > 0 && !args.again) {
+        same_plan(&plan, &view.binding.plan)?;
+        if held.settled == checked.rows || final_anyway(mode, &held) {
             ctx.prompt.note(
                 "this file was run before: nothing is sent, these are its outcomes (--again asks for every row again)",
             );
+            return tell(ctx, &view, End::Done);
         }
-        return tell(ctx, &results, End::Done);
     }
-    if again {
+    if args.again {
         held = Held::default();
     }
-    ctx.confirm(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
-    if again {
-        results.again(now().as_micros()).map_err(of_results)?;
+    if checked.rows > 0 {
+        ctx.confirm(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
+    }
+    let binding =
+        Binding { schema: SCHEMA.into(), file: full(&args.file.file), rows: checked.rows, plan: plan.clone() };
+    let mut results = Results::open(&path, binding).map_err(|error| of_results(&error))?;
+    // Another run may have gone on while somebody thought about the question.
+    let mut held = results.view().held().map_err(|error| of_results(&error))?;
+    if args.again || held.lines == 0 {
+        let attempt = if args.again { now().as_micros() } else { results.view().binding.plan.attempt };
+        results.begin(Plan { attempt, ..plan }).map_err(|error| of_results(&error))?;
+        held = Held::default();
+    } else {
+        same_plan(&plan, &results.view().binding.plan)?;
     }
     send(ctx, &source, known, results, held, &args.sending).await
 }
@@ -92,16 +103,17 @@ pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> 
     ctx.out().check::<Summary>()?;
     let (source, view) = find(ctx, &args.file, args.sending.results.as_deref())?;
     let known = assets(ctx).await?;
-    let mut results = Results::open(&view.path, view.binding).map_err(of_results)?;
-    let mut held = results.view().held().map_err(of_results)?;
+    let mut results = Results::open(&view.path, view.binding).map_err(|error| of_results(&error))?;
+    let mut held = results.view().held().map_err(|error| of_results(&error))?;
     let rows = results.view().binding.rows;
     if held.settled == rows {
-        return tell(ctx, &results, End::Done);
+        return tell(ctx, results.view(), End::Done);
     }
     let left = rows - held.settled;
     ctx.confirm(args.sending.yes, &format!("Send the {left} rows of {} that are not final?", source.name()), None)?;
     if results.view().binding.plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
-        results.again(now().as_micros()).map_err(of_results)?;
+        let plan = Plan { attempt: now().as_micros(), ..results.view().binding.plan.clone() };
+        results.begin(plan).map_err(|error| of_results(&error))?;
         held = Held::default();
     }
     send(ctx, &source, known, results, held, &args.sending).await
@@ -132,7 +144,9 @@ fn question(source: &Source, checked: &Checked, held: &Held, mode: BatchMode) ->
             Cell::Amount(text) => text.to_owned(),
             _ => String::new(),
         };
-        text.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
             "\n  {} {} in {} rows: {} in, {} out, {} between wallets",
             cell("amount"),
             total.asset(),
@@ -140,7 +154,7 @@ fn question(source: &Source, checked: &Checked, held: &Held, mode: BatchMode) ->
             cell("deposits"),
             cell("withdrawals"),
             cell("transfers")
-        ));
+        );
     }
     text.push('?');
     text
@@ -160,10 +174,10 @@ async fn send(
     held: Held,
     sending: &Sending,
 ) -> Result<(), CliError> {
-    results.cut(&held).map_err(of_results)?;
+    results.cut(&held).map_err(|error| of_results(&error))?;
     let told = CliError::unknown("interrupted while a part of the batch was in flight")
         .hint("walletctl batch resume sends what is not final; what happened replays.");
-    let hold = ctx.flight.hold(told);
+    let in_flight = ctx.flight.hold(told);
     let progress = Progress::new(Some(results.view().binding.rows - held.settled));
     let sender = Sender {
         api: ctx.api()?,
@@ -174,13 +188,13 @@ async fn send(
         retry_for: Duration::from_secs(sending.retry_for),
     };
     let (end, results) = sender.send(results, held.settled).await?;
-    drop((progress, hold));
-    tell(ctx, &results, end)
+    drop((progress, in_flight));
+    tell(ctx, results.view(), end)
 }
 
-fn tell(ctx: &Context, results: &Results, end: End) -> Result<(), CliError> {
-    let held = results.view().held().map_err(of_results)?;
-    let summary = Summary::new(results.view(), held);
+fn tell(ctx: &Context, view: &View, end: End) -> Result<(), CliError> {
+    let held = view.held().map_err(|error| of_results(&error))?;
+    let summary = Summary::new(view, held);
     summary.show(ctx)?;
     summary.verdict(end)
 }
@@ -228,7 +242,7 @@ async fn dry_run(ctx: &Context, source: &Arc<Source>, plan: &Plan, known: Known,
     let mut failed = 0;
     if let Some(chunk) = chunk {
         let key: Key = plan.key(0).parse().map_err(|error| CliError::new("internal", format!("{error}")))?;
-        let write = Write { key: Some(&key), dry_run: true };
+        let write = client::Write { key: Some(&key), dry_run: true };
         let answer = ctx.api()?.post_bytes::<BatchResult>("/v1/batches", chunk.body.clone(), write).await?;
         for (index, outcome) in answer.body.outcomes.into_iter().enumerate() {
             failed += u64::from(matches!(&*outcome.outcome, "refused" | "conflict"));

@@ -157,6 +157,6 @@ impl Summary {
 pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
     ctx.out().check::<Summary>()?;
     let (_, view) = find(ctx, &args.file, args.results.as_deref())?;
-    let held = view.held().map_err(of_results)?;
+    let held = view.held().map_err(|error| of_results(&error))?;
     Summary::new(&view, held).show(ctx)
 }
