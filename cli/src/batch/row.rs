@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    fn row<'a>(fields: [&'a str; 8]) -> Row<'a> {
+    fn row(fields: [&str; 8]) -> Row<'_> {
         let [key, op, from, to, amount, asset, effective_at, memo] = fields.map(Cow::Borrowed);
         Row { key, op, from, to, amount, asset, effective_at, memo, meta: Vec::new() }
     }

@@ -1,7 +1,8 @@
 //! Checks over whole files: reading, faults, chunks, results.
 
-use std::{io::Cursor, sync::Arc};
+use std::{fmt::Write as _, io::Cursor, sync::Arc};
 
+use sha2::Digest as _;
 use wallet_api::types::{Batch, BatchMode, RowOutcome};
 
 use super::{
@@ -39,10 +40,11 @@ fn chunks(source: &Arc<Source>, plan: &Plan, skip: u64) -> Vec<Chunk> {
 fn rows(n: usize) -> String {
     let mut text = HEADER.to_owned();
     for i in 0..n {
-        text.push_str(&format!(
-            "k{i},deposit,,w1,1.00,EUR,2026-01-{:02}T00:00:00Z,\"row {i}, \"\"x\"\"\",INV-{i}\n",
+        let _ = writeln!(
+            text,
+            "k{i},deposit,,w1,1.00,EUR,2026-01-{:02}T00:00:00Z,\"row {i}, \"\"x\"\"\",INV-{i}",
             28 - i % 28
-        ));
+        );
     }
     text
 }
@@ -57,7 +59,6 @@ fn a_good_file_has_its_rows_and_totals() {
     assert_eq!(found.rows, 3);
     let eur = found.totals[&"EUR".parse().unwrap()];
     assert_eq!((eur.rows, eur.amount.to_string().as_str(), eur.withdrawals.to_string().as_str()), (2, "11.00", "0.50"));
-    use sha2::Digest as _;
     assert_eq!(found.sha256.0, <[u8; 32]>::from(sha2::Sha256::digest(text.as_bytes())));
 }
 
@@ -85,7 +86,7 @@ fn every_kind_of_bad_file_is_found_with_its_place() {
 #[test]
 fn only_the_first_hundred_faults_are_told_but_all_are_counted() {
     let mut text = HEADER.to_owned();
-    (0..500).for_each(|i| text.push_str(&format!("k{i},pay,,a,1,EUR,,,\n")));
+    (0..500).for_each(|i| writeln!(text, "k{i},pay,,a,1,EUR,,,").unwrap());
     let found = checked(text, Format::Csv);
     assert_eq!((found.faults.count(), found.faults.first().count()), (500, 100));
     assert_eq!(found.faults.first().last().unwrap().line, 101);
