@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wallet_core::{
     ids::Actor,
+    key::KeyScope,
     ports::{AuditStore, BalanceCache, Clock, EventBus, LedgerStore, RateLimiter, StoreError, WalletStore},
 };
 
@@ -202,6 +203,7 @@ fn identify(access: Access) -> anyhow::Result<Identify> {
     let own = rustix::process::geteuid().as_raw();
     let me = Caller {
         actor: actor(own)?,
+        scope: KeyScope::Shared,
         roles: Arc::new([Role::Operator, Role::Auditor]),
         permissions: Arc::new([Permission::Backdate, Permission::Admin]),
     };
@@ -212,6 +214,7 @@ fn identify(access: Access) -> anyhow::Result<Identify> {
         let found = access.peers.iter().find(|known| known.uid == Some(peer.uid) || known.gid == Some(peer.gid))?;
         Some(Caller {
             actor: actor(peer.uid).ok()?,
+            scope: KeyScope::Shared,
             roles: found
                 .roles
                 .iter()

@@ -1,5 +1,7 @@
 //! The ledger's log after a crash: torn, flipped or cut off, no acknowledged record is lost.
 
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test may stop where it stands")]
+
 use std::{path::Path, sync::Arc};
 
 use wallet_core::{

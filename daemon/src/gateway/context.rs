@@ -52,6 +52,8 @@ impl Permission {
 pub struct Caller {
     /// As journal records name it.
     pub actor: Actor,
+    /// Whose keys it uses: operators and service accounts share one namespace.
+    pub scope: KeyScope,
     /// What it is.
     pub roles: Arc<[Role]>,
     /// What it may do besides.
@@ -114,9 +116,9 @@ impl Context {
         Ok(self.scoped(self.key.clone().ok_or_else(missing)?))
     }
 
-    /// A key in the caller's namespace: operators and service accounts share one.
+    /// A key in the caller's namespace.
     pub(super) fn scoped(&self, key: Key) -> ScopedKey {
-        ScopedKey { scope: KeyScope::Shared, key }
+        ScopedKey { scope: self.caller.scope.clone(), key }
     }
 
     /// A request of these commands.

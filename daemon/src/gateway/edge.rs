@@ -120,14 +120,12 @@ impl Edge {
             }
         };
         request.extensions_mut().insert(Context { caller, request_id: id.clone(), trace, key });
-        match tokio::time::timeout(self.time_limit, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
-                // A write may be in the queue: only its key tells.
-                let detail = format!("no answer within {} s; the request may still happen", self.time_limit.as_secs());
-                Fault::from(Problem::new("outcome_unknown", detail)).into_response()
-            }
+        if let Ok(response) = tokio::time::timeout(self.time_limit, next.run(request)).await {
+            return response;
         }
+        // A write may be in the queue: only its key tells.
+        let detail = format!("no answer within {} s; the request may still happen", self.time_limit.as_secs());
+        Fault::from(Problem::new("outcome_unknown", detail)).into_response()
     }
 
     fn request_id(&self, headers: &HeaderMap) -> RequestId {

@@ -32,7 +32,8 @@ pub(super) struct Bounds {
 }
 
 type Found = (Place, u8, EntryRow);
-type Stream<'a> = std::iter::Peekable<Box<dyn Iterator<Item = Result<Found, StoreError>> + 'a>>;
+type Entries<'a> = Box<dyn Iterator<Item = Result<Found, StoreError>> + 'a>;
+type Stream<'a> = std::iter::Peekable<Entries<'a>>;
 
 pub(super) fn list(search: &Search<'_>, bounds: &Bounds) -> Result<Vec<Entry>, StoreError> {
     let account = search.account;
@@ -108,11 +109,7 @@ fn within(bounds: &Bounds, place: Place) -> bool {
     inside && behind
 }
 
-fn of_run<'a>(
-    search: &'a Search<'a>,
-    bounds: &'a Bounds,
-    run: u8,
-) -> Result<Option<Box<dyn Iterator<Item = Result<Found, StoreError>> + 'a>>, StoreError> {
+fn of_run<'a>(search: &'a Search<'a>, bounds: &'a Bounds, run: u8) -> Result<Option<Entries<'a>>, StoreError> {
     let (mut to, mut to_seq, mut from, mut from_seq) = (bounds.to, bounds.to_seq, bounds.from, bounds.from_seq);
     if let Some((at, seq)) = bounds.after {
         // The cursor narrows one end, by the axis it is on; `within` drops the cursor itself.
@@ -153,10 +150,7 @@ fn of_run<'a>(
 }
 
 /// The overflow has no order by seq: it is read whole and sorted.
-fn overflow<'a>(
-    search: &Search<'_>,
-    bounds: &Bounds,
-) -> Result<Box<dyn Iterator<Item = Result<Found, StoreError>> + 'a>, StoreError> {
+fn overflow<'a>(search: &Search<'_>, bounds: &Bounds) -> Result<Entries<'a>, StoreError> {
     let number = search.account.opened_seq;
     let range = entry_key(number, OVERFLOW, bounds.from, 0)..=entry_key(number, OVERFLOW, bounds.to, u64::MAX);
     let mut found = Vec::new();

@@ -98,7 +98,6 @@ fn engine(error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) => io(error),
         fjall::Error::Storage(fjall::LsmError::Io(error)) => io(error),
-        fjall::Error::Storage(other) => StoreError::corrupt(STORE, other),
         fjall::Error::Poisoned => StoreError::unavailable(STORE, "an earlier write failed; it is being reopened"),
         fjall::Error::Locked => StoreError::unavailable(STORE, "another process holds it"),
         other => StoreError::corrupt(STORE, other),

@@ -18,6 +18,8 @@ use super::{Engine, LedgerOptions, STORE, engine, io};
 
 /// How much of the log's end is cut off, one try after the other. Beyond the last the tail cannot reach.
 const CUTS: [u64; 5] = [16 << 10, 128 << 10, 1 << 20, 4 << 20, 8 << 20];
+/// Damaged logs kept side by side; the operator takes them away.
+const MAX_KEPT: u32 = 1_000;
 const BLOCK: u64 = 64 << 10;
 
 /// Opens a store; a damaged log is cut back.
@@ -97,7 +99,7 @@ fn used(log: &Path) -> Result<u64, StoreError> {
 fn keep(log: &Path, end: u64) -> Result<PathBuf, StoreError> {
     let name = log.file_name().unwrap_or_default().to_string_lossy();
     let dir = log.parent().and_then(Path::parent).unwrap_or(log);
-    let kept = (0_u32..)
+    let kept = (0..MAX_KEPT)
         .map(|number| dir.join(format!("damaged-{name}.{number}")))
         .find(|path| !path.exists())
         .unwrap_or_else(|| dir.join("damaged.jnl"));

@@ -40,8 +40,8 @@ impl Tail {
             known.extend(read(&dir.join(name))?);
         }
         known.sort_by_key(|stored| (stored.record.epoch, stored.record.seq));
-        let same = known.iter().find(|stored| stored.record.seq == head.seq && stored.record.epoch == head.epoch);
-        if same.is_some_and(|stored| stored.hash != head.hash) {
+        let twin = known.iter().find(|stored| stored.record.seq == head.seq && stored.record.epoch == head.epoch);
+        if twin.is_some_and(|stored| stored.hash != head.hash) {
             let what = format!(
                 "record {} is another in its tail file: the directory was mixed with another ledger's",
                 head.seq
@@ -49,12 +49,12 @@ impl Tail {
             return Err(StoreError::corrupt(STORE, what));
         }
         let last = known.last().map_or(head.seq, |stored| stored.record.seq);
-        let mut lost = Vec::new();
+        let mut missing = Vec::new();
         let mut at = head;
         for stored in known {
             if stored.record.seq == at.seq + 1 && stored.hash == chain(at.hash, &stored.bytes) {
                 at = stored.cut();
-                lost.push(stored);
+                missing.push(stored);
             }
         }
         if at.seq < last {
@@ -66,7 +66,7 @@ impl Tail {
             return Err(StoreError::corrupt(STORE, what));
         }
         // Start over in the file that holds the older records, so that the newer ones stay.
-        Ok((Self { dir: dir.to_owned(), file: None, current: 0, written: FILE_BYTES }, lost))
+        Ok((Self { dir: dir.to_owned(), file: None, current: 0, written: FILE_BYTES }, missing))
     }
 
     /// Adds records. Failing here loses nothing: the store has them.
