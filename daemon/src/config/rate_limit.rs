@@ -1,4 +1,7 @@
 //! `[rate_limit]`: who may call how often.
+//!
+//! On the Unix socket a caller's address is its user, which the kernel vouches for: one bucket limits
+//! addresses, attempts to sign in and subjects alike. The other two come with TCP and tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,15 +26,11 @@ pub struct Bucket {
 pub struct RateLimit {
     /// By where the connection comes from, before anything is known about the caller.
     pub address: Bucket,
-    /// In front of authentication.
-    pub auth: Bucket,
-    /// By who is calling.
-    pub subject: Bucket,
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
-        Self { address: USUAL, auth: USUAL, subject: USUAL }
+        Self { address: USUAL }
     }
 }
 
@@ -39,10 +38,6 @@ impl RateLimit {
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         let range = 1..=10_000_000;
         Invalid::range("rate_limit.address.per_second", &self.address.per_second, range.clone())?;
-        Invalid::range("rate_limit.address.burst", &self.address.burst, range.clone())?;
-        Invalid::range("rate_limit.auth.per_second", &self.auth.per_second, range.clone())?;
-        Invalid::range("rate_limit.auth.burst", &self.auth.burst, range.clone())?;
-        Invalid::range("rate_limit.subject.per_second", &self.subject.per_second, range.clone())?;
-        Invalid::range("rate_limit.subject.burst", &self.subject.burst, range)
+        Invalid::range("rate_limit.address.burst", &self.address.burst, range)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    os::unix::net::UnixListener,
+    os::unix::{fs::PermissionsExt as _, net::UnixListener, process::CommandExt as _},
     process::Stdio,
     thread,
     time::Duration,
@@ -68,6 +68,38 @@ fn three_is_not_found() {
     world.ctl("balance nobody").exits(3);
     world.ctl("tx show tx_1_99999").exits(3);
     world.ctl("tx show --key never").exits(3);
+}
+
+/// A daemon that another user of this machine may call as an auditor; needs root, to be that user.
+#[test]
+fn five_is_forbidden_to_an_auditor_who_writes_and_to_a_user_nobody_named() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("skipped: another user of this machine (only root can become one)");
+        return;
+    }
+    let world = World::new();
+    let open = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(open.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = open.path().join("walletctl");
+    std::fs::copy(crate::harness::programs().join("walletctl"), &program).unwrap();
+    let socket = open.path().join("walletd.sock");
+    let mut command = world.walletd();
+    command.env("WALLETD_SOCKET", &socket).env("WALLETD_ACCESS__PEERS", "[{uid=65534,roles=[\"auditor\"]}]");
+    let _daemon = world.daemon_at(command, &socket);
+    let by = |user: u32, line: &str| {
+        let home = open.path().join(format!("home-{user}"));
+        let _ = std::fs::create_dir(&home);
+        std::os::unix::fs::chown(&home, Some(user), Some(user)).unwrap();
+        let mut command = world.command(&program);
+        command.env("HOME", &home).current_dir(open.path()).arg("--socket").arg(&socket);
+        command.args(line.split(' ')).uid(user).gid(user);
+        crate::harness::run(command, Vec::new())
+    };
+    let create = "wallet create w_1 --owner o --asset EUR --idempotency-key k --yes";
+    by(65_534, "wallet list").ok();
+    by(65_534, create).exits(5);
+    by(65_533, "wallet list").exits(5);
+    by(0, create).ok();
 }
 
 #[test]
@@ -157,6 +189,16 @@ fn seventy_five_is_nothing_happened_try_again() {
     let error = world.ctl("balance w_1 -o json").exits_with_error(75);
     assert_eq!((error["code"].as_str(), error["retryable"].as_bool()), (Some("unreachable"), Some(true)));
     world.ctl("deposit --to w_1 --amount 1 --asset EUR --idempotency-key k --yes").exits(75);
+}
+
+#[test]
+fn seventy_five_is_also_too_many_requests() {
+    let world = World::new();
+    let mut command = world.walletd();
+    command.env("WALLETD_RATE_LIMIT__ADDRESS", "{per_second=1,burst=3}");
+    let _daemon = world.daemon_by(command);
+    let limited = (0..20).map(|_| world.ctl("wallet list -o json")).find(|run| run.code != 0).expect("a limit");
+    assert_eq!(limited.exits_with_error(75)["code"], "rate_limited");
 }
 
 #[test]

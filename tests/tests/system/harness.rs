@@ -183,11 +183,16 @@ impl World {
     }
 
     /// Starts the daemon by a command that ends with walletd, such as one that watches it.
-    pub fn daemon_by(&self, mut command: Command) -> Daemon {
+    pub fn daemon_by(&self, command: Command) -> Daemon {
+        self.daemon_at(command, &self.socket())
+    }
+
+    /// Starts the daemon by a command that lets it serve on a socket of its own.
+    pub fn daemon_at(&self, mut command: Command, socket: &Path) -> Daemon {
         let log = self.dir.path().join("walletd.log");
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child = command.arg("serve").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        let mut daemon = Daemon { child, log, socket: self.socket() };
+        let mut daemon = Daemon { child, log, socket: socket.to_owned() };
         daemon.wait_until_ready();
         daemon
     }

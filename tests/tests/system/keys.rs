@@ -162,3 +162,36 @@ fn two_command_lines_at_once_on_one_intent_send_it_once() {
     assert_eq!(world.balance("w_1"), "1.00");
     assert!(!world.ctl("intent list -o json").ok().contains("\"one\""));
 }
+
+#[test]
+fn a_report_of_all_wallets_is_one_state_while_transfers_run() {
+    let world = World::new();
+    let _daemon = world.daemon();
+    world.file("w.csv", crate::exit_codes::wallets(300));
+    world.ctl("wallet import w.csv --yes").ok();
+    world.ctl("deposit --to n_00000 --amount 1000 --asset EUR --idempotency-key fund --yes").ok();
+    let client = client(&world);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ended = stop.clone();
+    let task = runtime.spawn(async move {
+        let mut moved = 0_usize;
+        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+            // Money wanders from wallet to wallet, in the order of a report and against it.
+            let (from, to) = (format!("n_{:05}", moved % 300), format!("n_{:05}", (moved + 1) % 300));
+            let body = json!({"from": from, "to": to, "amount": "1000.00", "asset": "EUR"});
+            let (status, answer) = post(&client, "/v1/transfers", &format!("m-{moved}"), &body).await;
+            assert_eq!(status / 100, 2, "{answer}");
+            moved += 1;
+        }
+        moved
+    });
+    for _ in 0..10 {
+        let rows = crate::harness::rows(&world.ctl("balance --all-wallets -o csv").ok());
+        let holding: Vec<&str> =
+            rows.iter().map(|row| row["balance"].as_str()).filter(|held| *held != "0.00").collect();
+        assert_eq!((rows.len(), holding), (300, vec!["1000.00"]));
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(runtime.block_on(task).unwrap() > 10);
+}

@@ -69,6 +69,36 @@ fn sigterm_finishes_what_runs_and_ends_with_zero() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_what_runs() {
+    use std::io::Write as _;
+    let world = World::new();
+    let daemon = world.daemon();
+    // A request whose body never comes keeps the daemon waiting.
+    let mut stream = std::os::unix::net::UnixStream::connect(world.socket()).unwrap();
+    let head = "POST /v1/deposits HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\ncontent-type: application/json\r\n";
+    write!(stream, "{head}content-length: 50\r\n\r\n{{").unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let begin = Instant::now();
+    signal(daemon.pid(), Signal::TERM);
+    until("the socket is gone", || !world.socket().exists());
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(daemon.stop(), 1);
+    assert!(begin.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn the_stores_schemas_are_shown_and_brought_up_to_date() {
+    let world = World::new();
+    world.walletd_runs("migrate status").ok();
+    world.walletd_runs("migrate up").ok();
+    let status = world.walletd_runs("migrate status").ok();
+    for store in ["ledger", "wallets", "audit"] {
+        assert!(status.contains(store), "{status}");
+    }
+    assert_eq!(world.daemon().stop(), 0);
+}
+
+#[test]
 fn sighup_changes_nothing() {
     let world = World::new();
     let daemon = world.daemon();
