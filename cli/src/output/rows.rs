@@ -15,6 +15,8 @@ pub struct Rows<R: Record> {
     columns: Vec<&'static str>,
     form: Form,
     count: u64,
+    /// What stands before the rows, until it is written: an error before the first row leaves stdout empty.
+    head: Option<String>,
     record: PhantomData<R>,
 }
 
@@ -28,25 +30,31 @@ enum Form {
 impl<R: Record> Rows<R> {
     pub(super) fn start(out: &Out, schema: &str) -> Result<Self, CliError> {
         let columns = out.columns::<R>()?;
-        let mut to = out.writer();
+        let to = out.writer();
         let form = match out.format {
             Format::Table => Form::Table { grid: Grid::new(columns.len()), to, foot: Vec::new() },
-            Format::Json => {
-                write!(to, "{{\"schema\":\"{}\",\"data\":[", schema_of(schema))?;
-                Form::Json(to)
-            }
+            Format::Json => Form::Json(to),
             Format::Ndjson => Form::Ndjson(to),
-            Format::Csv => {
-                let mut to = csv::Writer::from_writer(to);
-                to.write_record(&columns).map_err(fault)?;
-                Form::Csv(Box::new(to))
-            }
+            Format::Csv => Form::Csv(Box::new(csv::Writer::from_writer(to))),
         };
-        Ok(Self { out: out.clone(), columns, form, count: 0, record: PhantomData })
+        Ok(Self { out: out.clone(), columns, form, count: 0, head: Some(schema_of(schema)), record: PhantomData })
+    }
+
+    fn head(&mut self) -> Result<(), CliError> {
+        let Some(schema) = self.head.take() else {
+            return Ok(());
+        };
+        match &mut self.form {
+            Form::Json(to) => write!(to, "{{\"schema\":\"{schema}\",\"data\":[")?,
+            Form::Csv(to) => to.write_record(&self.columns).map_err(fault)?,
+            Form::Table { .. } | Form::Ndjson(_) => {}
+        }
+        Ok(())
     }
 
     /// Writes one row.
     pub fn row(&mut self, record: &R) -> Result<(), CliError> {
+        self.head()?;
         match &mut self.form {
             Form::Table { grid, .. } => grid.push(self.columns.iter().map(|name| record.cell(name))),
             Form::Json(to) => {
@@ -81,7 +89,8 @@ impl<R: Record> Rows<R> {
     }
 
     /// Ends the list.
-    pub fn finish(self, meta: Meta) -> Result<(), CliError> {
+    pub fn finish(mut self, meta: Meta) -> Result<(), CliError> {
+        self.head()?;
         match self.form {
             Form::Table { grid, mut to, foot } => {
                 if self.count > 0 {
