@@ -17,5 +17,6 @@ mod keys;
 mod life;
 mod money;
 mod pkdd99;
+mod readme;
 mod sample;
 mod storage;
