@@ -144,6 +144,17 @@ fn a_backup_of_a_running_daemon_restores_every_balance_in_a_new_epoch() {
     world.ctl("deposit --to w_01 --amount 1 --asset EUR --idempotency-key after-the-backup --yes").ok();
     assert_eq!(daemon.stop(), 0);
 
+    // At rest it is written from the data directory, with the deposit; cut short it is refused and leaves nothing.
+    let later = world.path("later.backup");
+    world.walletd_runs(&format!("backup {}", later.display())).ok();
+    let whole = std::fs::read(&later).unwrap();
+    assert!(whole.len() > 10_000);
+    let short = world.file("short.backup", &whole[..whole.len() / 2]);
+    let empty = world.path("empty");
+    world.walletd_runs(&format!("restore {} --data {}", short.display(), empty.display())).exits(9);
+    assert!(!empty.join("ledger").exists() && !empty.join("restoring").exists());
+    world.walletd_runs(&format!("restore {} --data {}", later.display(), empty.display())).ok();
+
     let elsewhere = World::new();
     elsewhere.walletd_runs(&format!("restore {}", backup.display())).ok();
     let _daemon = elsewhere.daemon();
