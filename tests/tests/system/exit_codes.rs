@@ -197,7 +197,10 @@ fn seventy_five_is_also_too_many_requests() {
     let mut command = world.walletd();
     command.env("WALLETD_RATE_LIMIT__ADDRESS", "{per_second=1,burst=3}");
     let _daemon = world.daemon_by(command);
-    let limited = (0..20).map(|_| world.ctl("wallet list -o json")).find(|run| run.code != 0).expect("a limit");
+    let limited = thread::scope(|scope| {
+        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| world.ctl("wallet list -o json"))).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).find(|run| run.code != 0).expect("a limit")
+    });
     assert_eq!(limited.exits_with_error(75)["code"], "rate_limited");
 }
 
@@ -226,7 +229,10 @@ fn a_hundred_and_thirty_is_interrupted_before_sending() {
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"key,op,from,to,amount,asset\n").unwrap();
-    thread::sleep(Duration::from_millis(300));
+    // More than a pipe holds: when it is gone, walletctl is reading.
+    for number in 0..20_000 {
+        stdin.write_all(format!("k{number},deposit,,w_1,1,EUR\n").as_bytes()).unwrap();
+    }
     signal(child.id(), rustix::process::Signal::INT);
     finish("batch run -".into(), child).exits(130);
 }
