@@ -96,8 +96,7 @@ struct Writer {
 
 fn engine(error: fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Io(error) => io(error),
-        fjall::Error::Storage(fjall::LsmError::Io(error)) => io(error),
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => io(error),
         fjall::Error::Poisoned => StoreError::unavailable(STORE, "an earlier write failed; it is being reopened"),
         fjall::Error::Locked => StoreError::unavailable(STORE, "another process holds it"),
         other => StoreError::corrupt(STORE, other),
