@@ -62,7 +62,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().split_for_parts().1
 }
 
-fn documented() -> OpenApiRouter<Services> {
+fn documented() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(endpoints::router())
 }
 
@@ -82,5 +82,5 @@ pub fn router(services: Services, edge: Edge, body_limit: usize) -> Router {
         })
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(edge, edge::pass))
-        .with_state(services)
+        .with_state(Arc::new(services))
 }

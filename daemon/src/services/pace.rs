@@ -91,7 +91,7 @@ mod tests {
         let mut size = PageSize::default();
         assert!(!size.learn(std::slice::from_ref(&small)));
         assert_eq!(size.records(), MAX_PAGE);
-        let large = Arc::new(Stored { bytes: vec![b' '; 5_000].into(), ..(*small).clone() });
+        let large = Arc::new(small.with_bytes(&[b' '; 5_000]));
         assert!(size.learn(&vec![large; MAX_PAGE]));
         assert_eq!(size.records(), PAGE_BYTES / 5_000);
     }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wallet_core::{
     cut::{Cut, Hash},
-    journal::{Stored, chain, genesis},
+    journal::{Stored, genesis},
     ports::{AuditStore, BalanceCache, EventBus, LedgerStore, StoreError, WalletStore},
 };
 
@@ -226,7 +226,7 @@ fn follows(place: Place, records: &[Arc<Stored>]) -> Result<(), u64> {
     let mut at = place;
     for stored in records {
         let seq = stored.record.seq;
-        if at.seq.checked_add(1) != Some(seq) || chain(at.hash, &stored.bytes) != stored.hash {
+        if at.seq.checked_add(1) != Some(seq) || !stored.continues(at.hash) {
             return Err(seq);
         }
         at = Place { seq, hash: stored.hash };

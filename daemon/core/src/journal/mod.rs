@@ -243,7 +243,7 @@ impl Record {
 }
 
 /// A record with its bytes and its place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Stored {
     /// The record.
     pub record: Record,
@@ -253,19 +253,42 @@ pub struct Stored {
     pub hash: Hash,
     /// W3C `traceparent` of the request that made it.
     pub trace: Option<Box<str>>,
+    /// The hash it was sealed behind, if this process sealed it: then the chain is known to hold here.
+    sealed_behind: Option<Hash>,
 }
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.record, &self.bytes, self.hash, &self.trace) == (&other.record, &other.bytes, other.hash, &other.trace)
+    }
+}
+
+impl Eq for Stored {}
 
 impl Stored {
     /// Seals a record behind `previous`.
     pub fn seal(record: Record, previous: Hash, trace: Option<Box<str>>) -> Self {
         let bytes = record.to_bytes();
         let hash = chain(previous, &bytes);
-        Self { record, bytes: bytes.into(), hash, trace }
+        Self { record, bytes: bytes.into(), hash, trace, sealed_behind: Some(previous) }
+    }
+
+    /// True if its hash is the chain's behind `previous`. Computed, unless this very record was sealed
+    /// here: what a follower in the same process gets need not be hashed again.
+    pub fn continues(&self, previous: Hash) -> bool {
+        self.sealed_behind == Some(previous) || chain(previous, &self.bytes) == self.hash
+    }
+
+    /// The same record with other bytes under the same hash, as damage would leave it.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with_bytes(&self, bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), sealed_behind: None, ..self.clone() }
     }
 
     /// Reads bytes that came with a hash; the chain itself is checked where records are walked.
     pub fn open(bytes: &[u8], hash: Hash, trace: Option<Box<str>>) -> Result<Self, RecordError> {
-        Ok(Self { record: Record::from_bytes(bytes)?, bytes: bytes.into(), hash, trace })
+        Ok(Self { record: Record::from_bytes(bytes)?, bytes: bytes.into(), hash, trace, sealed_behind: None })
     }
 
     /// The cut that ends with this record.

@@ -6,7 +6,7 @@ use crate::{
     asset::{Asset, AssetCode},
     cut::Cut,
     ids::{AccountId, TransactionId, WalletId},
-    journal::{Event, Leg, Stored, Transaction, chain},
+    journal::{Event, Leg, Stored, Transaction},
     money::Balance,
     runs::Runs,
 };
@@ -32,7 +32,7 @@ pub fn apply(state: &mut State, stored: &Stored) -> Result<[Option<Entry>; 2], B
     if Some(record.seq) != state.head.seq.checked_add(1) {
         return Err(broken("its number does not follow"));
     }
-    if stored.hash != chain(state.head.hash, &stored.bytes) {
+    if !stored.continues(state.head.hash) {
         return Err(broken("its hash does not follow the chain"));
     }
     if state.head.seq > 0 && record.recorded_at <= state.head.recorded_at {

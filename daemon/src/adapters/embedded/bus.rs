@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wallet_core::{
     cut::{Cut, Hash},
-    journal::{Stored, chain, genesis},
+    journal::{Stored, genesis},
     ports::{EventBus, LedgerStore, StoreError},
 };
 
@@ -47,7 +47,7 @@ impl EventBus for LocalBus {
         let new = records.get(known..).unwrap_or_default();
         let Some(last) = new.last() else { return Ok(()) };
         for (record, due) in new.iter().zip(tail.saturating_add(1)..) {
-            if record.record.seq != due || record.hash != chain(hash, &record.bytes) {
+            if record.record.seq != due || !record.continues(hash) {
                 let what = format!("record {} does not follow the tail, record {due} is due", record.record.seq);
                 return Err(StoreError::corrupt(STORE, what));
             }

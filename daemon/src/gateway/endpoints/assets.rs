@@ -1,5 +1,7 @@
 //! Assets.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -21,7 +23,7 @@ use crate::services::commits::Commits as _;
 
 /// List every asset the ledger knows.
 #[utoipa::path(get, path = "/v1/assets", tag = "assets", responses((status = 200, body = AssetList)))]
-pub(super) async fn list(State(services): State<Services>, _: Context) -> Result<Json<AssetList>, Fault> {
+pub(super) async fn list(State(services): State<Arc<Services>>, _: Context) -> Result<Json<AssetList>, Fault> {
     let found = services.assets.list().await?;
     let assets = found
         .into_iter()
@@ -35,7 +37,7 @@ pub(super) async fn list(State(services): State<Services>, _: Context) -> Result
     responses((status = 200, body = Posted<AssetView>), (status = 400, body = Problem), (status = 403, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn register(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<RegisterAsset>,

@@ -1,5 +1,7 @@
 //! The audit trail, and proof that nothing was changed.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -23,7 +25,7 @@ use crate::services::moments::Moments;
 #[utoipa::path(get, path = "/v1/audit/records", tag = "audit", params(AuditFilter),
     responses((status = 200, body = AuditList), (status = 400, body = Problem)))]
 pub(super) async fn list(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(filter): Params<AuditFilter>,
 ) -> Result<Json<AuditList>, Fault> {
@@ -70,7 +72,7 @@ fn view(stored: &Stored) -> AuditRecord {
 #[utoipa::path(post, path = "/v1/audit/verify", tag = "audit", request_body = VerifyRequest,
     responses((status = 200, body = Verification), (status = 400, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn verify(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Body(body): Body<VerifyRequest>,
 ) -> Result<Json<Verification>, Fault> {

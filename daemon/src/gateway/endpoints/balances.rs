@@ -1,5 +1,7 @@
 //! One wallet's balances and its statement.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -26,7 +28,7 @@ use crate::services::{
 #[utoipa::path(get, path = "/v1/wallets/{id}/balance", tag = "balances", params(("id" = String, Path,), BalanceQuery),
     responses((status = 200, body = BalanceView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn balance(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<BalanceQuery>,
@@ -51,7 +53,7 @@ pub(super) async fn balance(
 #[utoipa::path(get, path = "/v1/wallets/{id}/history", tag = "balances", params(("id" = String, Path,), HistoryQuery),
     responses((status = 200, body = History), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn history(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<HistoryQuery>,
@@ -77,7 +79,7 @@ pub(super) async fn history(
 #[utoipa::path(get, path = "/v1/wallets/{id}/statement", tag = "balances", params(("id" = String, Path,), StatementQuery),
     responses((status = 200, body = Statement), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn statement(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<StatementQuery>,

@@ -1,5 +1,7 @@
 //! Batches: up to 5,000 commands, an outcome each, with a key of their own.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use sha2::{Digest as _, Sha256};
 use wallet_api::{
@@ -26,7 +28,7 @@ use crate::services::{ServiceError, commits::Commits as _};
     responses((status = 200, body = BatchResult), (status = 400, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
         (status = 413, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn run(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(batch): Body<Batch>,

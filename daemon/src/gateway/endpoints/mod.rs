@@ -10,6 +10,8 @@ mod status;
 mod transactions;
 mod wallets;
 
+use std::sync::Arc;
+
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Services;
@@ -36,7 +38,7 @@ fn read<T: std::str::FromStr<Err: std::fmt::Display>>(
         .transpose()
 }
 
-pub(super) fn router() -> OpenApiRouter<Services> {
+pub(super) fn router() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::new()
         .routes(routes!(status::health))
         .routes(routes!(status::ready))

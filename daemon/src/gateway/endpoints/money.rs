@@ -1,5 +1,7 @@
 //! Deposits, withdrawals, transfers.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -24,7 +26,7 @@ type Answer = Result<Json<Posted<TransactionView>>, Fault>;
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
         (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn deposit(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
@@ -41,7 +43,7 @@ pub(super) async fn deposit(
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
         (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn withdraw(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
@@ -58,7 +60,7 @@ pub(super) async fn withdraw(
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
         (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn transfer(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,

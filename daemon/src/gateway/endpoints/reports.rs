@@ -1,6 +1,6 @@
 //! Streams in constant memory, from one cut: balances of all wallets, and the journal.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     body::Body,
@@ -67,7 +67,7 @@ fn stream(pages: mpsc::Receiver<Page>, kind: &'static str, cut: Cut, at: Option<
 #[utoipa::path(get, path = "/v1/reports/balances", tag = "reports", params(ReportQuery),
     responses((status = 200, body = BalanceRow, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
 pub(super) async fn balances(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(query): Params<ReportQuery>,
 ) -> Result<Response, Fault> {
@@ -107,7 +107,7 @@ async fn points(services: &Services, query: &ReportQuery) -> Result<(Vec<Point>,
 }
 
 struct Report {
-    services: Services,
+    services: Arc<Services>,
     points: Vec<Point>,
     cut: Cut,
     asset: Option<AssetCode>,
@@ -185,7 +185,7 @@ impl Report {
 #[utoipa::path(get, path = "/v1/journal", tag = "reports", params(JournalQuery),
     responses((status = 200, body = JournalLine, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
 pub(super) async fn journal(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(query): Params<JournalQuery>,
 ) -> Result<Response, Fault> {
@@ -198,7 +198,7 @@ pub(super) async fn journal(
     Ok(stream(receiver, "application/x-ndjson", cut, None))
 }
 
-async fn send_journal(services: Services, mut after: u64, to: u64, sender: mpsc::Sender<Page>) {
+async fn send_journal(services: Arc<Services>, mut after: u64, to: u64, sender: mpsc::Sender<Page>) {
     while after < to {
         let page = journal_page(&services, after, to).await;
         match &page {

@@ -1,5 +1,7 @@
 //! What the daemon says about itself and its caller.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,14 +22,14 @@ pub(super) async fn health() -> &'static str {
 
 /// The process can serve: its ledger answers and it is not stopping.
 #[utoipa::path(get, path = "/readyz", tag = "daemon", responses((status = 200, body = String), (status = 503, body = Problem)))]
-pub(super) async fn ready(State(services): State<Services>) -> Result<&'static str, Fault> {
+pub(super) async fn ready(State(services): State<Arc<Services>>) -> Result<&'static str, Fault> {
     services.status.ready().await?;
     Ok("ok\n")
 }
 
 /// What the daemon is doing: head, queue, projections, stores.
 #[utoipa::path(get, path = "/v1/status", tag = "daemon", responses((status = 200, body = Status), (status = 503, body = Problem)))]
-pub(super) async fn status(State(services): State<Services>, _: Context) -> Result<Json<Status>, Fault> {
+pub(super) async fn status(State(services): State<Arc<Services>>, _: Context) -> Result<Json<Status>, Fault> {
     let mut status = services.status.status().await?;
     status.queued = services.transactions.waiting() as u64;
     Ok(Json(status))
@@ -45,7 +47,7 @@ pub(super) async fn whoami(context: Context) -> Json<Whoami> {
 
 /// What all wallets of each asset hold together, and its other side.
 #[utoipa::path(get, path = "/v1/totals", tag = "reports", responses((status = 200, body = Totals)))]
-pub(super) async fn totals(State(services): State<Services>, _: Context) -> Result<Json<Totals>, Fault> {
+pub(super) async fn totals(State(services): State<Arc<Services>>, _: Context) -> Result<Json<Totals>, Fault> {
     let (externals, cut) = services.status.externals().await?;
     let totals = externals.into_iter().map(|account| Total {
         asset: account.asset.to_string(),
@@ -72,7 +74,7 @@ pub(super) struct CutQuery {
 #[utoipa::path(get, path = "/v1/cut", tag = "reports", params(CutQuery),
     responses((status = 200, body = CutView), (status = 400, body = Problem)))]
 pub(super) async fn cut(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(query): Params<CutQuery>,
 ) -> Result<Json<CutView>, Fault> {

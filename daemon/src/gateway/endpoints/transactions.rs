@@ -1,5 +1,7 @@
 //! Looking transactions up, and reversing one.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -40,7 +42,7 @@ fn kind(text: &str) -> Result<TransactionKind, Fault> {
 #[utoipa::path(get, path = "/v1/transactions", tag = "transactions", params(TransactionFilter),
     responses((status = 200, body = TransactionList), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn list(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(filter): Params<TransactionFilter>,
 ) -> Result<Json<TransactionList>, Fault> {
@@ -71,7 +73,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path,)),
     responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn show(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Id(id): Id<TransactionId>,
 ) -> Result<Json<TransactionView>, Fault> {
@@ -85,7 +87,7 @@ pub(super) async fn show(
 #[utoipa::path(get, path = "/v1/transactions/by-key/{key}", tag = "transactions", params(("key" = String, Path,)),
     responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn by_key(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(key): Id<Key>,
 ) -> Result<Json<TransactionView>, Fault> {
@@ -102,7 +104,7 @@ pub(super) async fn by_key(
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
         (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn reverse(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(id): Id<TransactionId>,
     Params(how): Params<DryRun>,

@@ -1,5 +1,7 @@
 //! Wallets: opening, listing, life cycle, limits.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use wallet_api::{
     problem::Problem,
@@ -73,7 +75,7 @@ async fn shown(services: &Services, id: &WalletId) -> Result<WalletView, Fault> 
 #[utoipa::path(get, path = "/v1/wallets", tag = "wallets", params(WalletFilter),
     responses((status = 200, body = WalletList), (status = 400, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn list(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Params(filter): Params<WalletFilter>,
 ) -> Result<Json<WalletList>, Fault> {
@@ -113,7 +115,7 @@ fn opening(body: CreateWallet, id: WalletId) -> Action {
     responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn create(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<CreateWallet>,
@@ -151,7 +153,7 @@ async fn made_id(services: &Services, key: &ScopedKey) -> Result<WalletId, Fault
     responses((status = 200, body = BatchResult), (status = 400, body = Problem), (status = 403, body = Problem), (status = 413, body = Problem),
         (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn import(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Params(how): Params<DryRun>,
     Body(body): Body<ImportWallets>,
@@ -188,7 +190,7 @@ pub(super) async fn import(
 #[utoipa::path(get, path = "/v1/wallets/{id}", tag = "wallets", params(("id" = String, Path,)),
     responses((status = 200, body = WalletView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn show(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     _: Context,
     Id(id): Id<WalletId>,
 ) -> Result<Json<WalletView>, Fault> {
@@ -200,7 +202,7 @@ pub(super) async fn show(
     responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn freeze(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(id): Id<WalletId>,
     Params(how): Params<DryRun>,
@@ -215,7 +217,7 @@ pub(super) async fn freeze(
     responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn unfreeze(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(id): Id<WalletId>,
     Params(how): Params<DryRun>,
@@ -230,7 +232,7 @@ pub(super) async fn unfreeze(
     responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn close(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(id): Id<WalletId>,
     Params(how): Params<DryRun>,
@@ -245,7 +247,7 @@ pub(super) async fn close(
     responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn set_limit(
-    State(services): State<Services>,
+    State(services): State<Arc<Services>>,
     context: Context,
     Id(id): Id<WalletId>,
     Params(how): Params<DryRun>,

@@ -155,7 +155,7 @@ async fn every_record_takes_effect_once_and_in_order() {
 async fn a_gap_and_foreign_bytes_are_filled_from_the_ledger() {
     let ledger = ledger(0..6).await;
     let mut published = all(&ledger).await;
-    let foreign = Stored { bytes: b"{}".as_slice().into(), ..(*published[4]).clone() };
+    let foreign = published[4].with_bytes(b"{}");
     published[4] = Arc::new(foreign);
     published.remove(1);
     let following = follow(&ledger, Arc::new(ListBus(Mutex::new(published))), Notes::default());

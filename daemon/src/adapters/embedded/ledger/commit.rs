@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fjall::UserValue;
 use wallet_core::{
     account::{Account, Entry},
     command::Request,
@@ -103,6 +104,7 @@ impl FjallLedger {
     /// Writes a decision, whole and synced, and makes it visible.
     fn write(&self, store: Arc<Engine>, writer: &mut Writer, decision: &Decision) -> Result<(), StoreError> {
         let rows = Rows {
+            journal: decision.records.iter().map(|stored| codec::encode_stored(stored).into()).collect(),
             records: &decision.records,
             entries: &decision.entries,
             accounts: decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).collect(),
@@ -116,7 +118,7 @@ impl FjallLedger {
                 return Err(engine(error));
             }
         }
-        writer.tail.add(&decision.records);
+        writer.tail.add(&rows.journal);
         for account in &rows.accounts {
             writer.accounts.insert(account.id.clone(), (*account).clone());
         }
@@ -186,6 +188,8 @@ fn damage(broken: &Broken) -> StoreError {
 
 /// The rows of one commit.
 struct Rows<'a> {
+    /// The records' rows: written to the journal, and to the tail as they are.
+    journal: Vec<UserValue>,
     records: &'a [Arc<Stored>],
     entries: &'a [Entry],
     accounts: Vec<&'a Account>,
@@ -195,9 +199,9 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn commit(&self, store: &Engine) -> Result<(), fjall::Error> {
         let mut batch = store.db.batch().durability(Some(DURABLE));
-        for stored in self.records {
+        for (stored, row) in self.records.iter().zip(&self.journal) {
             let record = &stored.record;
-            batch.insert(&store.journal, record.seq.to_be_bytes(), codec::encode_stored(stored));
+            batch.insert(&store.journal, record.seq.to_be_bytes(), row.clone());
             if let Some(key) = &record.key {
                 batch.insert(&store.keys, key.digest(), record.seq.to_be_bytes());
             }

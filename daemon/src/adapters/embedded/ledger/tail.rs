@@ -12,11 +12,8 @@ use std::{
     sync::Arc,
 };
 
-use wallet_core::{
-    cut::Cut,
-    journal::{Stored, chain},
-    ports::StoreError,
-};
+use fjall::UserValue;
+use wallet_core::{cut::Cut, journal::Stored, ports::StoreError};
 
 use super::{STORE, codec, io};
 
@@ -52,7 +49,7 @@ impl Tail {
         let mut missing = Vec::new();
         let mut at = head;
         for stored in known {
-            if stored.record.seq == at.seq + 1 && stored.hash == chain(at.hash, &stored.bytes) {
+            if stored.record.seq == at.seq + 1 && stored.continues(at.hash) {
                 at = stored.cut();
                 missing.push(stored);
             }
@@ -69,13 +66,12 @@ impl Tail {
         Ok((Self { dir: dir.to_owned(), file: None, current: 0, written: FILE_BYTES }, missing))
     }
 
-    /// Adds records. Failing here loses nothing: the store has them.
-    pub(super) fn add(&mut self, records: &[Arc<Stored>]) {
-        let mut bytes = Vec::with_capacity(records.len() * 700);
-        for stored in records {
-            let row = codec::encode_stored(stored);
+    /// Adds journal rows. Failing here loses nothing: the store has them.
+    pub(super) fn add(&mut self, rows: &[UserValue]) {
+        let mut bytes = Vec::with_capacity(rows.iter().map(|row| row.len() + 4).sum());
+        for row in rows {
             bytes.extend_from_slice(&u32::try_from(row.len()).unwrap_or_default().to_be_bytes());
-            bytes.extend_from_slice(&row);
+            bytes.extend_from_slice(row);
         }
         if let Err(error) = self.write(&bytes) {
             tracing::warn!(%error, "the ledger's tail file could not be written; the ledger itself is complete");
