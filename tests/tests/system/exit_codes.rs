@@ -74,7 +74,7 @@ fn three_is_not_found() {
 #[test]
 fn five_is_forbidden_to_an_auditor_who_writes_and_to_a_user_nobody_named() {
     if !rustix::process::getuid().is_root() {
-        eprintln!("skipped: another user of this machine (only root can become one)");
+        crate::harness::skipped("another user of this machine (only root can become one)");
         return;
     }
     let world = World::new();

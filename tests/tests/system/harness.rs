@@ -28,12 +28,17 @@ pub fn programs() -> PathBuf {
     found
 }
 
+/// Says what is skipped, past the capture of a test's output: a check that did not run must be seen.
+pub fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
+}
+
 /// The path of a tool, or none with a line that says what is skipped.
 pub fn tool(name: &str, what: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("skipped: {what} (there is no {name} here)");
+        skipped(&format!("{what} (there is no {name} here)"));
     }
     found
 }

@@ -177,7 +177,7 @@ fn a_home_that_cannot_be_written_still_reads_and_refuses_writes_before_sending()
     // Modes do not stop root: a file system does.
     let _mounted = crate::storage::Mounted::new(&home, "ro");
     if std::fs::write(home.join("probe"), "").is_ok() {
-        eprintln!("skipped: a home that cannot be written (root may write here, and may not mount)");
+        crate::harness::skipped("a home that cannot be written (root may write here, and may not mount)");
         child.kill().unwrap();
         child.wait().unwrap();
         return;

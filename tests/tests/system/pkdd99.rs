@@ -15,7 +15,7 @@ fn convert(what: &str, args: &[&str]) -> Option<Dataset> {
     let shared: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let (tool, data) = (shared.join("tools/pkdd99.py"), shared.join("data/pkdd99"));
     if !tool.is_file() || !data.is_dir() {
-        eprintln!("skipped: {what} (the bank data is not on this machine)");
+        crate::harness::skipped(&format!("{what} (the bank data is not on this machine)"));
         return None;
     }
     let dir = tempfile::tempdir().unwrap();

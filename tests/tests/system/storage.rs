@@ -183,7 +183,7 @@ fn the_ledgers_fsync_stands_between_request_and_answer() {
     let mut probe = world.command("strace");
     probe.args(["-o", "/dev/null", "true"]);
     if run(probe, Vec::new()).code != 0 {
-        eprintln!("skipped: that commits are synced before they are answered (strace may not trace here)");
+        crate::harness::skipped("that commits are synced before they are answered (strace may not trace here)");
         return;
     }
     let daemon = world.daemon_by(command);
@@ -234,7 +234,7 @@ fn a_full_disk_answers_75_loses_nothing_and_is_left_behind_when_there_is_room() 
     let disk = world.path("disk");
     fs::create_dir(&disk).unwrap();
     let Some(_mounted) = Mounted::new(&disk, "size=96m") else {
-        eprintln!("skipped: a full disk (no right to mount a small one here)");
+        crate::harness::skipped("a full disk (no right to mount a small one here)");
         return;
     };
     let mut command = world.walletd();
@@ -285,7 +285,7 @@ fn with_clock(world: &World) -> Option<(crate::harness::Daemon, PathBuf)> {
         "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
     ];
     let Some(library) = library.into_iter().find(|path| Path::new(path).is_file()) else {
-        eprintln!("skipped: a clock that is set under a running daemon (libfaketime is not where Debian puts it)");
+        crate::harness::skipped("a clock that is set under a running daemon (libfaketime is not where Debian puts it)");
         return None;
     };
     let offset = world.file("clock", "+0s\n");
