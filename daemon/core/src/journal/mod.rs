@@ -253,8 +253,17 @@ pub struct Stored {
     pub hash: Hash,
     /// W3C `traceparent` of the request that made it.
     pub trace: Option<Box<str>>,
-    /// The hash it was sealed behind, if this process sealed it: then the chain is known to hold here.
-    sealed_behind: Option<Hash>,
+    /// Set if this process sealed it.
+    sealed: Option<Sealed>,
+}
+
+/// What was hashed where a record was sealed: as long as it is the same bytes and the same hash, the
+/// chain is known to hold.
+#[derive(Clone, Debug)]
+struct Sealed {
+    previous: Hash,
+    bytes: Arc<[u8]>,
+    hash: Hash,
 }
 
 impl PartialEq for Stored {
@@ -270,25 +279,30 @@ impl Stored {
     pub fn seal(record: Record, previous: Hash, trace: Option<Box<str>>) -> Self {
         let bytes = record.to_bytes();
         let hash = chain(previous, &bytes);
-        Self { record, bytes: bytes.into(), hash, trace, sealed_behind: Some(previous) }
+        let bytes: Arc<[u8]> = bytes.into();
+        let sealed = Some(Sealed { previous, bytes: Arc::clone(&bytes), hash });
+        Self { record, bytes, hash, trace, sealed }
     }
 
     /// True if its hash is the chain's behind `previous`. Computed, unless this very record was sealed
     /// here: what a follower in the same process gets need not be hashed again.
     pub fn continues(&self, previous: Hash) -> bool {
-        self.sealed_behind == Some(previous) || chain(previous, &self.bytes) == self.hash
+        let known = self.sealed.as_ref().is_some_and(|sealed| {
+            sealed.previous == previous && sealed.hash == self.hash && Arc::ptr_eq(&sealed.bytes, &self.bytes)
+        });
+        known || chain(previous, &self.bytes) == self.hash
     }
 
     /// The same record with other bytes under the same hash, as damage would leave it.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_bytes(&self, bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), sealed_behind: None, ..self.clone() }
+        Self { bytes: bytes.into(), sealed: None, ..self.clone() }
     }
 
     /// Reads bytes that came with a hash; the chain itself is checked where records are walked.
     pub fn open(bytes: &[u8], hash: Hash, trace: Option<Box<str>>) -> Result<Self, RecordError> {
-        Ok(Self { record: Record::from_bytes(bytes)?, bytes: bytes.into(), hash, trace, sealed_behind: None })
+        Ok(Self { record: Record::from_bytes(bytes)?, bytes: bytes.into(), hash, trace, sealed: None })
     }
 
     /// The cut that ends with this record.

@@ -1,5 +1,5 @@
-//! Balances at past moments: one reverse look-up a run, a second one only where the cut is older
-//! than what the first one found.
+//! Balances at past moments: one reverse look-up a run, and more only where the cut is older than
+//! what the first one found.
 //!
 //! In a run, `effective_at` never falls as seq grows, so "the last entry with seq <= K" is a search
 //! over time as well: it is bracketed by probes, each one seek, guided by interpolation and kept honest by bisection.
@@ -16,11 +16,16 @@ use super::{
 /// (A look-up costs a seek of about 2 µs, walking an entry about 0.2 µs.)
 const WALK_PER_POINT: u64 = 12;
 
+/// Entries looked at from a run's end before it is searched: they lie in one block.
+const STEPS_BACK: usize = 12;
+
 pub(super) struct Search<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) entries: &'a Keyspace,
     pub(super) account: &'a Account,
     pub(super) known: u64,
+    /// When the record `known` was made, or later.
+    pub(super) known_at: Timestamp,
 }
 
 impl Search<'_> {
@@ -108,19 +113,30 @@ impl Search<'_> {
     }
 
     /// The last entry of a run with `effective_at <= at` and `seq <= known`, and the run's sum there.
+    ///
+    /// Three steps, each for what the one before leaves open: one look-up by time; a few steps back,
+    /// since what is too new lies mostly at the end; a search over time.
     pub(super) fn last_of_run(
         &self,
         run: u8,
         at: Timestamp,
         known: u64,
     ) -> Result<Option<(Place, Balance)>, StoreError> {
-        let Some((by_time, sum)) = self.last_before(run, at, u64::MAX)? else {
-            return Ok(None);
-        };
-        if by_time.seq <= known {
-            return Ok(Some((by_time, sum)));
+        // Nothing counts later than it was recorded, so nothing known counts after the cut was made.
+        let at = at.min(self.known_at);
+        let number = self.account.opened_seq;
+        let range = entry_key(number, run, Timestamp::MIN, 0)..=entry_key(number, run, at, u64::MAX);
+        let mut high = None;
+        for guard in self.rows(range).rev().take(STEPS_BACK) {
+            match self.found(Some(guard))? {
+                Some((place, sum)) if place.seq <= known => return Ok(Some((place, sum))),
+                found => high = found.map(|(place, _)| place),
+            }
         }
-        self.last_known(run, by_time, known)
+        match high {
+            Some(high) => self.last_known(run, high, known),
+            None => Ok(None),
+        }
     }
 
     /// The last entry of a run with `(effective_at, seq)` at or before the given.
