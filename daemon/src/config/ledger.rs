@@ -22,7 +22,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         // Together with code and queues they stay below 200 MB.
-        Self { cache_bytes: 16 * MIB, write_buffer_bytes: 32 * MIB, reserve_bytes: 16 * MIB }
+        Self { cache_bytes: 16 * MIB, write_buffer_bytes: 20 * MIB, reserve_bytes: 16 * MIB }
     }
 }
 
