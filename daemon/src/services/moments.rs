@@ -45,6 +45,24 @@ impl Moments {
         }
     }
 
+    /// The bounds of a listing: a date's start for the first, its close for the second; none stays none.
+    pub async fn bounds(
+        &self,
+        from: Option<&str>,
+        to: Option<&str>,
+        zone: &Zone,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), ServiceError> {
+        let from = match from {
+            Some(from) => Some(self.instant(Some(from), Bound::Start, zone).await?),
+            None => None,
+        };
+        let to = match to {
+            Some(to) => Some(self.instant(Some(to), Bound::Close, zone).await?),
+            None => None,
+        };
+        Ok((from, to))
+    }
+
     /// The cut written as a seq, a date or an instant; or the head.
     pub async fn cut(&self, known_at: Option<&str>, zone: &Zone) -> Result<Cut, ServiceError> {
         let Some(text) = known_at else {

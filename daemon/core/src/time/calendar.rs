@@ -45,7 +45,7 @@ pub enum MomentError {
         second: String,
     },
     /// After now.
-    #[error("{0} is in the future: a balance is only known up to now")]
+    #[error("{0} is in the future: only what was is known")]
     Future(Timestamp),
     /// Not a zone of the IANA database.
     #[error("{0:?} is not a time zone: write an IANA name such as Europe/Lisbon, or UTC")]

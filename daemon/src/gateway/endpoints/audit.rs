@@ -7,7 +7,7 @@ use wallet_api::{
     problem::Problem,
     types::{AuditFilter, AuditList, AuditRecord, Check, Verification, VerifyRequest},
 };
-use wallet_core::{cut::Hash, journal::Stored, ports::AuditQuery, time::calendar::Bound};
+use wallet_core::{cut::Hash, journal::Stored, ports::AuditQuery};
 
 use super::{
     super::{
@@ -31,14 +31,7 @@ pub(super) async fn list(
 ) -> Result<Json<AuditList>, Fault> {
     let zone = Moments::zone(filter.tz.as_deref())?;
     let moments = &services.balances.moments;
-    let from = match filter.from.as_deref() {
-        Some(from) => Some(moments.instant(Some(from), Bound::Start, &zone).await?),
-        None => None,
-    };
-    let to = match filter.to.as_deref() {
-        Some(to) => Some(moments.instant(Some(to), Bound::Close, &zone).await?),
-        None => None,
-    };
+    let (from, to) = moments.bounds(filter.from.as_deref(), filter.to.as_deref(), &zone).await?;
     let query = AuditQuery {
         actor: read("actor", filter.actor.as_deref())?,
         wallet: read("wallet", filter.wallet.as_deref())?,

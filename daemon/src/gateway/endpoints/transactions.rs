@@ -12,7 +12,6 @@ use wallet_core::{
     ids::TransactionId,
     journal::{Stored, TransactionKind},
     key::Key,
-    time::calendar::Bound,
 };
 
 use super::{
@@ -48,14 +47,7 @@ pub(super) async fn list(
 ) -> Result<Json<TransactionList>, Fault> {
     let zone = Moments::zone(filter.tz.as_deref())?;
     let moments = &services.balances.moments;
-    let from = match filter.from.as_deref() {
-        Some(from) => Some(moments.instant(Some(from), Bound::Start, &zone).await?),
-        None => None,
-    };
-    let to = match filter.to.as_deref() {
-        Some(to) => Some(moments.instant(Some(to), Bound::Close, &zone).await?),
-        None => None,
-    };
+    let (from, to) = moments.bounds(filter.from.as_deref(), filter.to.as_deref(), &zone).await?;
     let query = transactions::TransactionList {
         wallet: read("wallet", filter.wallet.as_deref())?,
         kind: filter.kind.as_deref().map(kind).transpose()?,
