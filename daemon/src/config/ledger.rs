@@ -21,7 +21,7 @@ pub struct Ledger {
 
 impl Default for Ledger {
     fn default() -> Self {
-        // Together with code and queues they stay below 200 MB.
+        // Small, since a write buffer is held twice while it is written out; performance.md has what the whole takes.
         Self { cache_bytes: 16 * MIB, write_buffer_bytes: 20 * MIB, reserve_bytes: 16 * MIB }
     }
 }

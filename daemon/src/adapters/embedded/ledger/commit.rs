@@ -32,7 +32,7 @@ impl FjallLedger {
             Err(_) => self.reopen(&mut writer)?,
         };
         self.check_room()?;
-        let decision = self.decide(&store, Some(&mut writer), requests)?;
+        let decision = self.decide(&store, &mut writer, requests)?;
         if decision.is_empty() {
             return Ok(decision.answers);
         }
@@ -44,15 +44,10 @@ impl FjallLedger {
     pub(super) fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
         // The writer's lock keeps the state still between its reads.
         let mut writer = self.writer();
-        Ok(self.decide(&*self.engine()?, Some(&mut writer), requests)?.answers)
+        Ok(self.decide(&*self.engine()?, &mut writer, requests)?.answers)
     }
 
-    fn decide(
-        &self,
-        store: &Engine,
-        writer: Option<&mut Writer>,
-        requests: &[Request],
-    ) -> Result<Decision, StoreError> {
+    fn decide(&self, store: &Engine, writer: &mut Writer, requests: &[Request]) -> Result<Decision, StoreError> {
         let state = self.load(store, writer, Needs::of(requests))?;
         let jumped = self.options.clock.jump();
         if jumped.abs() > MAX_SKEW {
@@ -65,7 +60,7 @@ impl FjallLedger {
     }
 
     /// Reads what a decision has to see.
-    fn load(&self, store: &Engine, writer: Option<&mut Writer>, mut needs: Needs) -> Result<State, StoreError> {
+    fn load(&self, store: &Engine, writer: &mut Writer, mut needs: Needs) -> Result<State, StoreError> {
         let mut state = State::at(self.head_now(), self.assets_now());
         for id in std::mem::take(&mut needs.originals) {
             let Some(original) = store.stored(id.seq)?.filter(|stored| stored.record.id() == id) else {
@@ -87,9 +82,8 @@ impl FjallLedger {
                 state.own_keys.insert(key, kept);
             }
         }
-        let mut writer = writer;
         for id in needs.accounts {
-            let cached = writer.as_mut().and_then(|writer| writer.accounts.get(&id).cloned());
+            let cached = writer.accounts.get(&id).cloned();
             let account = match cached {
                 Some(account) => Some(account),
                 None => store.account(&id)?,
@@ -153,7 +147,7 @@ impl FjallLedger {
         for stored in records {
             needs.add_record(stored);
         }
-        let mut state = self.load(&store, Some(&mut writer), needs)?;
+        let mut state = self.load(&store, &mut writer, needs)?;
         let mut entries = Vec::new();
         for stored in records {
             // What is reversed lies in the store or earlier in these very records.
