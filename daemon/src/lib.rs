@@ -2,6 +2,7 @@
 //! adapter, journal, relay, projections.
 
 pub mod adapters;
+pub mod address;
 pub mod backup;
 pub mod cli;
 pub mod compose;

@@ -9,14 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use wallet_core::{
-    conformance::{AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEDGER_CHECKS, WALLET_CHECKS, run_all},
+    conformance::{AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEASE_CHECKS, LEDGER_CHECKS, WALLET_CHECKS, run_all},
     model::{ManualClock, MemoryLedger},
-    ports::{AuditStore, BalanceCache, EventBus, LedgerStore, StoreError, WalletStore},
+    ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, StoreError, WalletStore},
 };
 use walletd::adapters::embedded::{
     audit::SqliteAudit,
     bus::LocalBus,
     cache::MemoryCache,
+    leases::LocalLeases,
     ledger::{FjallLedger, LedgerOptions},
     wallets::SqliteWallets,
 };
@@ -131,4 +132,18 @@ impl Bed<dyn EventBus> for Bus {
 #[tokio::test]
 async fn the_bus_in_process_keeps_every_promise() {
     kept(run_all(BUS_CHECKS, &Bus).await);
+}
+
+struct Turns;
+
+#[async_trait]
+impl Bed<dyn Leases> for Turns {
+    async fn fresh(&self, _: &str) -> Result<Arc<dyn Leases>, StoreError> {
+        Ok(Arc::new(LocalLeases::default()))
+    }
+}
+
+#[tokio::test]
+async fn the_leases_in_process_keep_every_promise() {
+    kept(run_all(LEASE_CHECKS, &Turns).await);
 }

@@ -1,3 +1,5 @@
 //! Adapters: what implements the ports of wallet-core. Each knows core and its engine, nothing else.
 
+pub mod connection;
 pub mod embedded;
+pub mod schema;

@@ -14,8 +14,17 @@ const PREFIX: &str = "WALLETD_";
 /// Names the file; no key itself.
 const FILE_VARIABLE: &str = "WALLETD_CONFIG";
 /// Short names of the variables that walletctl, scripts and units share.
-const SHORT: &[(&str, &str)] =
-    &[("WALLETD_SOCKET", "server.socket"), ("WALLETD_DATA", "data.directory"), ("WALLETD_LOG", "log.level")];
+const SHORT: &[(&str, &str)] = &[
+    ("WALLETD_SOCKET", "server.socket"),
+    ("WALLETD_DATA", "data.directory"),
+    ("WALLETD_LOG", "log.level"),
+    ("WALLETD_LEDGER_URL", "stores.ledger.url"),
+    ("WALLETD_WALLETS_URL", "stores.wallets.url"),
+    ("WALLETD_AUDIT_URL", "stores.audit.url"),
+    ("WALLETD_EVENTS_URL", "stores.events.url"),
+    ("WALLETD_BALANCES_URL", "stores.balances.url"),
+    ("WALLETD_LIMITS_URL", "stores.limits.url"),
+];
 
 const DEFAULTS: &str = "default";
 const VARIABLES: &str = "environment";

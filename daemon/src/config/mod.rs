@@ -12,11 +12,14 @@ mod log;
 mod paths;
 mod rate_limit;
 mod server;
+mod stores;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use figment::{Figment, value::Value};
 use serde::{Deserialize, Serialize};
+
+use crate::address::ServerUrl;
 
 pub use self::{
     access::{Access, Peer, Permission, Role},
@@ -27,6 +30,7 @@ pub use self::{
     paths::{Environment, PathError},
     rate_limit::{Bucket, RateLimit},
     server::Server,
+    stores::{EMBEDDED, Store, Stores},
 };
 
 /// Exit code for a configuration that cannot be used (`EX_CONFIG`).
@@ -40,7 +44,9 @@ pub struct Config {
     pub server: Server,
     /// Where the stores are.
     pub data: Data,
-    /// The ledger's memory and disk.
+    /// Which engine each store is.
+    pub stores: Stores,
+    /// The embedded ledger's memory and disk.
     pub ledger: Ledger,
     /// Who may call how often.
     pub rate_limit: RateLimit,
@@ -119,6 +125,7 @@ impl Config {
         Ok(Self {
             server: Server::at(state.join("walletd.sock")),
             data: Data { directory: state.join("data") },
+            stores: Stores::default(),
             ledger: Ledger::default(),
             rate_limit: RateLimit::default(),
             access: Access::default(),
@@ -129,6 +136,7 @@ impl Config {
     fn validate(&self) -> Result<(), Invalid> {
         self.server.validate()?;
         self.data.validate()?;
+        self.stores.validate()?;
         self.ledger.validate()?;
         self.rate_limit.validate()?;
         self.access.validate()?;
@@ -183,8 +191,14 @@ fn walk(figment: &Figment, key: &str, value: &Value, found: &mut BTreeMap<String
             walk(figment, &format!("{key}.{name}"), inner, found);
         }
     } else if let Ok(value) = value.deserialize::<toml::Value>() {
-        found.insert(key.into(), (value.to_string(), layers::origin(figment, key)));
+        found.insert(key.into(), (shown(&value).to_string(), layers::origin(figment, key)));
     }
+}
+
+/// A value as it may be printed: a URL without its password.
+fn shown(value: &toml::Value) -> toml::Value {
+    let url = value.as_str().and_then(|text| text.parse::<ServerUrl>().ok());
+    url.map_or_else(|| value.clone(), |url| toml::Value::String(url.to_string()))
 }
 
 #[cfg(test)]

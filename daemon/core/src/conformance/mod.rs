@@ -10,6 +10,7 @@ mod bus;
 mod cache;
 mod groups;
 mod keys;
+mod leases;
 mod listing;
 mod past;
 mod support;
@@ -26,7 +27,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::ports::{AuditStore, BalanceCache, EventBus, LedgerStore, StoreError, WalletStore};
+use crate::ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, StoreError, WalletStore};
 
 /// What a check returns: assertions panic, errors of the store come out here.
 pub type Checked = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -135,3 +136,7 @@ pub const CACHE_CHECKS: &[Check<dyn BalanceCache>] =
 /// What every [`EventBus`] must pass.
 pub const BUS_CHECKS: &[Check<dyn EventBus>] =
     checks![bus::records_are_fetched_in_order, bus::what_was_published_is_skipped, bus::a_follower_is_woken];
+
+/// What every [`Leases`] must pass.
+pub const LEASE_CHECKS: &[Check<dyn Leases>] =
+    checks![leases::a_lease_has_one_holder, leases::a_lease_given_back_is_free, leases::a_lease_ends_by_itself];

@@ -11,6 +11,12 @@ use crate::{cut::Cut, journal::Stored};
 /// checks seq and previous hash, so a repeat changes nothing and a gap is noticed.
 #[async_trait]
 pub trait EventBus: Send + Sync {
+    /// Makes this the one publisher: whoever published before is fenced off, and its next publish fails. To be called
+    /// when the relay's lease was taken, before [`EventBus::tail`] is read and anything is published.
+    async fn lead(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Publishes records that follow the tail, durably. Records at or before the tail are skipped.
     async fn publish(&self, records: &[Arc<Stored>]) -> Result<(), StoreError>;
 

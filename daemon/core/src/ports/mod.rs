@@ -8,6 +8,7 @@ mod audit;
 mod bus;
 mod cache;
 mod clock;
+mod lease;
 mod ledger;
 mod limiter;
 mod wallets;
@@ -17,6 +18,7 @@ pub use self::{
     bus::EventBus,
     cache::{BalanceCache, CachedBalance},
     clock::Clock,
+    lease::Leases,
     ledger::{Axis, EntryQuery, LedgerStore, Page, Posted},
     limiter::{RateLimiter, Verdict},
     wallets::{WalletQuery, WalletRow, WalletState, WalletStore},

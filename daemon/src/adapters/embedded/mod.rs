@@ -7,6 +7,7 @@ pub mod audit;
 pub mod bus;
 pub mod cache;
 pub mod clock;
+pub mod leases;
 pub mod ledger;
 pub mod limiter;
 mod recent;

@@ -15,6 +15,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use tokio::sync::Semaphore;
 use wallet_core::ports::StoreError;
 
+pub use crate::adapters::schema::Schema;
+
 /// Readers at a time: more than the cores of a small machine only fight over them.
 const READERS: usize = 2;
 /// How long SQLite waits for another process (a reader that opens, a backup tool) before it says busy.
@@ -204,22 +206,6 @@ fn migrate(store: &'static str, writer: &mut Connection, migrations: &refinery::
         }
         StoreError::corrupt(store, format_args!("its schema is not one of this program's: {error}"))
     })
-}
-
-/// How a file's schema stands against the one this program knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schema {
-    /// The last migration applied; none for a file that does not exist or is empty.
-    pub applied: Option<i64>,
-    /// The last migration this program knows.
-    pub known: i64,
-}
-
-impl Schema {
-    /// True if nothing is to be done.
-    pub fn is_current(&self) -> bool {
-        self.applied == Some(self.known)
-    }
 }
 
 /// Looks at a file without changing or making it.
