@@ -73,6 +73,16 @@ impl Runs {
         self.overflow = self.overflow.saturating_add(1);
         Some(Dealt { run: OVERFLOW, run_after: amount })
     }
+
+    /// Repeats what [`Runs::deal`] did with an entry: the runs as they were behind it.
+    pub fn follow(&mut self, effective_at: Timestamp, seq: u64, dealt: Dealt) {
+        let tail = Tail { effective_at, seq, sum: dealt.run_after };
+        match self.tails.get_mut(usize::from(dealt.run)) {
+            Some(last) => *last = tail,
+            None if dealt.run == OVERFLOW => self.overflow = self.overflow.saturating_add(1),
+            None => self.tails.push(tail),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +133,18 @@ mod tests {
             let (runs, entries) = deal(&times);
             let brute = entries.iter().filter(|e| e.effective_at <= at && e.seq <= known).map(|e| e.amount).sum::<i128>();
             prop_assert_eq!(balance(&runs, &entries, at, known), brute);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn following_what_was_dealt_leads_to_the_same_runs(times in prop::collection::vec((0_i64..400, -50_i128..50), 0..300)) {
+            let (runs, entries) = deal(&times);
+            let mut followed = Runs::default();
+            for entry in &entries {
+                followed.follow(Timestamp::from_micros(entry.effective_at), entry.seq, entry.dealt);
+            }
+            prop_assert_eq!(followed, runs);
         }
     }
 

@@ -14,7 +14,7 @@ use wallet_core::{
 };
 
 /// The number of this layout.
-pub(super) const FORMAT: &str = "1";
+pub(super) const FORMAT: &str = "2";
 const STORE: &str = super::STORE;
 
 pub(super) fn damaged(what: &'static str) -> StoreError {
@@ -41,6 +41,15 @@ impl Row {
     fn text(&mut self, text: &str) {
         self.number(text.len() as u128);
         self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn tails(&mut self, tails: &[Tail]) {
+        self.number(tails.len() as u128);
+        for tail in tails {
+            self.signed(tail.effective_at.as_micros().into());
+            self.number(tail.seq.into());
+            self.signed(tail.sum.units());
+        }
     }
 }
 
@@ -94,6 +103,14 @@ impl<'a> Cells<'a> {
         let count = usize::try_from(self.number()?).map_err(|_| damaged("a row is cut off"))?;
         std::str::from_utf8(self.take(count)?).map_err(|_| damaged("a row has text that is not UTF-8"))
     }
+
+    fn tails(&mut self, scale: u32) -> Result<Vec<Tail>, StoreError> {
+        let mut tails = Vec::new();
+        for _ in 0..self.u64()? {
+            tails.push(Tail { effective_at: self.time()?, seq: self.u64()?, sum: self.balance(scale)? });
+        }
+        Ok(tails)
+    }
 }
 
 fn status_code(status: Status) -> u8 {
@@ -124,12 +141,7 @@ pub(super) fn encode_account(account: &Account) -> Vec<u8> {
     row.number(account.opened_seq.into());
     row.number(account.seq.into());
     row.number(account.runs.overflow.into());
-    row.number(account.runs.tails.len() as u128);
-    for tail in &account.runs.tails {
-        row.signed(tail.effective_at.as_micros().into());
-        row.number(tail.seq.into());
-        row.signed(tail.sum.units());
-    }
+    row.tails(&account.runs.tails);
     row.0
 }
 
@@ -155,10 +167,7 @@ pub(super) fn decode_account(id: AccountId, bytes: &[u8]) -> Result<Account, Sto
     let version = cells.u64()?;
     let opened_at = cells.time()?;
     let (opened_seq, seq, overflow) = (cells.u64()?, cells.u64()?, cells.u64()?);
-    let mut tails = Vec::new();
-    for _ in 0..cells.u64()? {
-        tails.push(Tail { effective_at: cells.time()?, seq: cells.u64()?, sum: cells.balance(scale)? });
-    }
+    let tails = cells.tails(scale)?;
     Ok(Account {
         id,
         owner,
@@ -186,6 +195,32 @@ pub(super) fn entry_key(number: u64, run: u8, effective_at: Timestamp, seq: u64)
         *to = from;
     }
     key
+}
+
+/// Where the marks of an account stand among its entries: behind all runs.
+const MARKS: u8 = u8::MAX;
+
+pub(super) type MarkKey = [u8; 17];
+
+/// The key of a mark: account, seq. It lies among the entries: what an account needs lies together.
+pub(super) fn mark_key(number: u64, seq: u64) -> MarkKey {
+    let mut key = [0; 17];
+    let parts = number.to_be_bytes().into_iter().chain([MARKS]).chain(seq.to_be_bytes());
+    for (to, from) in key.iter_mut().zip(parts) {
+        *to = from;
+    }
+    key
+}
+
+/// A mark: the ends of an account's runs behind the entry of its seq.
+pub(super) fn encode_mark(tails: &[Tail]) -> Vec<u8> {
+    let mut row = Row(Vec::with_capacity(tails.len() * 16 + 2));
+    row.tails(tails);
+    row.0
+}
+
+pub(super) fn decode_mark(bytes: &[u8], scale: u32) -> Result<Vec<Tail>, StoreError> {
+    Cells(bytes).tails(scale)
 }
 
 /// What an entry's key says, the account and run aside.

@@ -1,6 +1,9 @@
 //! Committing: load what the requests need, decide, write everything in one synced batch.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet, hash_map},
+    sync::Arc,
+};
 
 use fjall::UserValue;
 use wallet_core::{
@@ -16,12 +19,14 @@ use wallet_core::{
     },
     outcome::{Answer, Outcome},
     ports::StoreError,
+    runs::{Dealt, Runs},
 };
 
 use super::{
     ASSET_PREFIX, DURABLE, Engine, FjallLedger, STORE, Writer,
-    codec::{self, EntryRow},
+    codec::{self, EntryRow, MarkKey},
     engine,
+    search::MARK_EVERY,
 };
 
 impl FjallLedger {
@@ -101,6 +106,7 @@ impl FjallLedger {
             journal: decision.records.iter().map(|stored| codec::encode_stored(stored).into()).collect(),
             records: &decision.records,
             entries: &decision.entries,
+            marks: marks(&store, writer, &decision.entries)?,
             accounts: decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).collect(),
             kept: &decision.kept,
         };
@@ -186,6 +192,7 @@ struct Rows<'a> {
     journal: Vec<UserValue>,
     records: &'a [Arc<Stored>],
     entries: &'a [Entry],
+    marks: Vec<(MarkKey, Vec<u8>)>,
     accounts: Vec<&'a Account>,
     kept: &'a [(ScopedKey, KeptAnswer)],
 }
@@ -222,6 +229,9 @@ impl Rows<'_> {
             };
             batch.insert(&store.entries, key, codec::encode_entry(&row));
         }
+        for (key, mark) in &self.marks {
+            batch.insert(&store.entries, *key, mark.as_slice());
+        }
         for account in &self.accounts {
             batch.insert(&store.accounts, account_key(&account.id), codec::encode_account(account));
         }
@@ -239,6 +249,34 @@ impl Rows<'_> {
             (None, None) => Ok(true),
         }
     }
+}
+
+/// The marks that are due behind these entries, which are not written yet.
+fn marks(store: &Engine, writer: &Writer, entries: &[Entry]) -> Result<Vec<(MarkKey, Vec<u8>)>, StoreError> {
+    let is_due = |entry: &&Entry| entry.version.is_multiple_of(MARK_EVERY);
+    let due: HashSet<u64> = entries.iter().filter(is_due).map(|entry| entry.number).collect();
+    let mut followed: HashMap<u64, Runs> = HashMap::with_capacity(due.len());
+    let mut marks = Vec::new();
+    for entry in entries.iter().filter(|entry| due.contains(&entry.number)) {
+        let runs = match followed.entry(entry.number) {
+            hash_map::Entry::Occupied(runs) => runs.into_mut(),
+            hash_map::Entry::Vacant(place) => place.insert(runs_before(store, writer, &entry.account)?),
+        };
+        runs.follow(entry.effective_at, entry.seq, Dealt { run: entry.run, run_after: entry.run_after });
+        if is_due(&entry) {
+            marks.push((codec::mark_key(entry.number, entry.seq), codec::encode_mark(&runs.tails)));
+        }
+    }
+    Ok(marks)
+}
+
+/// An account's runs before the commit that is being written.
+fn runs_before(store: &Engine, writer: &Writer, id: &AccountId) -> Result<Runs, StoreError> {
+    if let Some(account) = writer.accounts.get(id) {
+        return Ok(account.runs.clone());
+    }
+    // One that is opened in this very commit has none.
+    Ok(store.account(id)?.map(|account| account.runs).unwrap_or_default())
 }
 
 /// Wallets and `@external` accounts lie apart, so that a walk over wallets meets nothing else.

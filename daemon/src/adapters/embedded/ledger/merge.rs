@@ -13,7 +13,7 @@ use wallet_core::{
 use super::{
     codec::{EntryRow, Place, decode_entry, decode_entry_key, entry_key},
     engine,
-    search::Search,
+    search::{Past, Search},
 };
 
 /// Bounds of a listing, all inclusive, already turned into places.
@@ -37,9 +37,10 @@ type Stream<'a> = std::iter::Peekable<Entries<'a>>;
 
 pub(super) fn list(search: &Search<'_>, bounds: &Bounds) -> Result<Vec<Entry>, StoreError> {
     let account = search.account;
+    let ends = Ends::of(search, bounds)?;
     let mut streams: Vec<Stream<'_>> = Vec::new();
     for (run, _) in (0_u8..).zip(&account.runs.tails) {
-        if let Some(stream) = of_run(search, bounds, run)? {
+        if let Some(stream) = of_run(search, bounds, &ends, run)? {
             streams.push(stream.peekable());
         }
     }
@@ -54,6 +55,33 @@ pub(super) fn list(search: &Search<'_>, bounds: &Bounds) -> Result<Vec<Entry>, S
         entries.push(entry(account, found));
     }
     Ok(entries)
+}
+
+/// The bounds of a page, narrowed by where the page before ended.
+struct Ends {
+    from: Timestamp,
+    to: Timestamp,
+    /// The runs up to the last seq.
+    until: Past,
+    /// The runs before the first seq; none if that is the first of all.
+    before: Option<Past>,
+}
+
+impl Ends {
+    fn of(search: &Search<'_>, bounds: &Bounds) -> Result<Self, StoreError> {
+        let (mut to, mut to_seq, mut from, mut from_seq) = (bounds.to, bounds.to_seq, bounds.from, bounds.from_seq);
+        if let Some((at, seq)) = bounds.after {
+            // The cursor narrows one end, by the axis it is on; `within` drops the cursor itself.
+            match (bounds.axis, bounds.descending) {
+                (Axis::Effective, true) => to = to.min(at),
+                (Axis::Effective, false) => from = from.max(at),
+                (Axis::Recorded, true) => to_seq = to_seq.min(seq.saturating_sub(1)),
+                (Axis::Recorded, false) => from_seq = from_seq.max(seq.saturating_add(1)),
+            }
+        }
+        let before = if from_seq > 1 { Some(search.past(from_seq - 1)?) } else { None };
+        Ok(Self { from, to, until: search.past(to_seq)?, before })
+    }
 }
 
 fn entry(account: &Account, (place, run, row): Found) -> Entry {
@@ -109,23 +137,18 @@ fn within(bounds: &Bounds, place: Place) -> bool {
     inside && behind
 }
 
-fn of_run<'a>(search: &'a Search<'a>, bounds: &'a Bounds, run: u8) -> Result<Option<Entries<'a>>, StoreError> {
-    let (mut to, mut to_seq, mut from, mut from_seq) = (bounds.to, bounds.to_seq, bounds.from, bounds.from_seq);
-    if let Some((at, seq)) = bounds.after {
-        // The cursor narrows one end, by the axis it is on; `within` drops the cursor itself.
-        match (bounds.axis, bounds.descending) {
-            (Axis::Effective, true) => to = to.min(at),
-            (Axis::Effective, false) => from = from.max(at),
-            (Axis::Recorded, true) => to_seq = to_seq.min(seq.saturating_sub(1)),
-            (Axis::Recorded, false) => from_seq = from_seq.max(seq.saturating_add(1)),
-        }
-    }
-    let Some((last, _)) = search.last_of_run(run, to, to_seq)? else {
+fn of_run<'a>(
+    search: &'a Search<'a>,
+    bounds: &'a Bounds,
+    ends: &Ends,
+    run: u8,
+) -> Result<Option<Entries<'a>>, StoreError> {
+    let Some((last, _)) = search.last_of_run(run, ends.to, &ends.until)? else {
         return Ok(None);
     };
-    let mut first = Place { effective_at: from, seq: 0 };
-    if from_seq > 1
-        && let Some((before, _)) = search.last_of_run(run, Timestamp::MAX, from_seq - 1)?
+    let mut first = Place { effective_at: ends.from, seq: 0 };
+    if let Some(before) = &ends.before
+        && let Some((before, _)) = search.last_of_run(run, Timestamp::MAX, before)?
         && before.effective_at >= first.effective_at
     {
         first = Place { effective_at: before.effective_at, seq: before.seq.saturating_add(1) };

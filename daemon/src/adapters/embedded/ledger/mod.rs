@@ -1,7 +1,7 @@
 //! The embedded ledger on fjall, a log-structured merge tree.
 //!
 //! Keyspaces: `journal` (seq → hash, trace, bytes), `keys` (16 bytes of the key's hash → seq),
-//! `entries` (account, run, `effective_at`, seq → sums), `accounts`, `answers` (kept under batch
+//! `entries` (account, run, `effective_at`, seq → sums; and every so often a mark, see [`search`]), `accounts`, `answers` (kept under batch
 //! requests' own keys), `reversals`, `meta`. One commit is one atomic batch over all of them, synced
 //! before the answer. One process holds the directory: fjall locks it.
 //!

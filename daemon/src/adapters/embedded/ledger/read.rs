@@ -121,9 +121,11 @@ impl LedgerStore for FjallLedger {
         known: u64,
     ) -> Result<Vec<Balance>, StoreError> {
         let store = self.engine()?;
-        let known_at = self.made_at(&store, known)?;
         let snapshot = store.db.snapshot();
-        Search { snapshot: &snapshot, entries: &store.entries, account, known, known_at }.balances(times)
+        let search = Search::new(&snapshot, &store.entries, account);
+        let balances = search.balances(times, known)?;
+        tracing::trace!(times = times.len(), reads = ?search.reads(), "past balances");
+        Ok(balances)
     }
 
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError> {
@@ -133,10 +135,7 @@ impl LedgerStore for FjallLedger {
             return Ok(Page { items: Vec::new(), more: false });
         };
         let snapshot = store.db.snapshot();
-        // The page's bounds have the cut; a bound on a run may ask for more than the cut holds.
-        let known_at = Timestamp::MAX;
-        let search =
-            Search { snapshot: &snapshot, entries: &store.entries, account: &account, known: query.known, known_at };
+        let search = Search::new(&snapshot, &store.entries, &account);
         let (from, to) = (query.from.unwrap_or(Timestamp::MIN), query.to.unwrap_or(Timestamp::MAX));
         let mut bounds = merge::Bounds {
             axis: query.axis,
@@ -193,14 +192,6 @@ fn account_row(guard: fjall::Guard) -> Result<Account, StoreError> {
 }
 
 impl FjallLedger {
-    /// When the last record of a cut was made; at the head, no bound is needed.
-    fn made_at(&self, store: &Engine, known: u64) -> Result<Timestamp, StoreError> {
-        if known >= self.head_now().seq {
-            return Ok(Timestamp::MAX);
-        }
-        Ok(store.needed(known)?.map_or(Timestamp::MIN, |stored| stored.record.recorded_at))
-    }
-
     /// The cut of the empty ledger.
     fn start(&self) -> Cut {
         Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(&self.id) }

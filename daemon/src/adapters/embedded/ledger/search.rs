@@ -1,59 +1,103 @@
-//! Balances at past moments: one reverse look-up a run, and more only where the cut is older than
-//! what the first one found.
+//! Balances at past moments: per run, one look-up and a few rows, however long the history is.
 //!
-//! In a run, `effective_at` never falls as seq grows, so "the last entry with seq <= K" is a search
-//! over time as well: it is bracketed by probes, each one seek, guided by interpolation and kept honest by bisection.
+//! Behind every [`MARK_EVERY`]th entry of an account stands a mark: where its runs ended then. The last mark at or
+//! before the cut splits each run. What counts before the run's end there was known by then, since in a run time and seq
+//! grow together: one look-up by time finds it. What counts later is that end itself or one of the
+//! fewer than [`MARK_EVERY`] entries behind the mark, read in order until time or cut end it.
+//!
+//! Cost: one look-up for the mark, one a run, and fewer than [`MARK_EVERY`] rows in all; none of it for a
+//! run that ends before both.
+
+use std::cell::Cell;
 
 use fjall::{Keyspace, Readable, Snapshot};
-use wallet_core::{account::Account, money::Balance, ports::StoreError, runs::OVERFLOW, time::Timestamp};
+use wallet_core::{
+    account::Account,
+    money::Balance,
+    ports::StoreError,
+    runs::{OVERFLOW, Tail},
+    time::Timestamp,
+};
 
 use super::{
-    codec::{ENTRY_KEY, Place, damaged, decode_entry, decode_entry_key, entry_key},
+    codec::{ENTRY_KEY, Place, damaged, decode_entry, decode_entry_key, decode_mark, entry_key, mark_key},
     engine,
 };
+
+/// Entries of an account between two marks. Fewer would be read faster, and cost more room: a mark has about 15
+/// bytes a run, an entry about 40.
+pub(super) const MARK_EVERY: u64 = 64;
 
 /// Below this many entries a point, walking the run is cheaper than looking each point up.
 /// (A look-up costs a seek of about 2 µs, walking an entry about 0.2 µs.)
 const WALK_PER_POINT: u64 = 12;
 
-/// Entries looked at from a run's end before it is searched: they lie in one block.
-const STEPS_BACK: usize = 12;
-
 pub(super) struct Search<'a> {
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) entries: &'a Keyspace,
+    snapshot: &'a Snapshot,
+    entries: &'a Keyspace,
     pub(super) account: &'a Account,
-    pub(super) known: u64,
-    /// When the record `known` was made, or later.
-    pub(super) known_at: Timestamp,
+    /// What was read so far.
+    reads: Cell<Reads>,
 }
 
-impl Search<'_> {
-    /// Balances at ascending times.
-    pub(super) fn balances(&self, times: &[Timestamp]) -> Result<Vec<Balance>, StoreError> {
+/// What answering took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// Places looked up.
+    pub(super) seeks: u64,
+    /// Rows read.
+    pub(super) rows: u64,
+}
+
+/// An account's runs as a cut knows them.
+pub(super) struct Past {
+    known: u64,
+    /// Where the runs ended at the last mark the cut knows.
+    tails: Vec<Tail>,
+    /// Nothing the cut knows stands behind those ends.
+    whole: bool,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, entries: &'a Keyspace, account: &'a Account) -> Self {
+        Self { snapshot, entries, account, reads: Cell::default() }
+    }
+
+    pub(super) fn reads(&self) -> Reads {
+        self.reads.get()
+    }
+
+    fn count(&self, seeks: u64, rows: u64) {
+        let so_far = self.reads.get();
+        self.reads.set(Reads { seeks: so_far.seeks + seeks, rows: so_far.rows + rows });
+    }
+
+    /// Balances at ascending times, as known at a seq.
+    pub(super) fn balances(&self, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, StoreError> {
         let account = self.account;
         let mut sums = vec![Balance::zero(account.scale()); times.len()];
         let runs = account.runs.tails.len() as u64;
         let looked_up = (times.len() as u64).saturating_mul(runs).saturating_mul(WALK_PER_POINT);
         if account.version < looked_up && times.len() > 1 {
-            self.walk(times, &mut sums)?;
-            return Ok(sums);
-        }
-        for (at, sum) in times.iter().zip(&mut sums) {
-            for (run, _) in (0_u8..).zip(&account.runs.tails) {
-                if let Some(run_after) = self.run_at(run, *at)? {
-                    add(sum, run_after)?;
+            self.walk(times, known, &mut sums)?;
+        } else {
+            let past = self.past(known)?;
+            for (at, sum) in times.iter().zip(&mut sums) {
+                for (run, _) in (0_u8..).zip(&account.runs.tails) {
+                    if let Some((_, run_after)) = self.last_of_run(run, *at, &past)? {
+                        add(sum, run_after)?;
+                    }
                 }
             }
         }
         if account.runs.overflow > 0 {
-            self.overflow(times, &mut sums)?;
+            self.overflow(times, known, &mut sums)?;
         }
         Ok(sums)
     }
 
     /// Every entry once, in every run at the same time as the points: O(entries + points).
-    fn walk(&self, times: &[Timestamp], sums: &mut [Balance]) -> Result<(), StoreError> {
+    fn walk(&self, times: &[Timestamp], known: u64, sums: &mut [Balance]) -> Result<(), StoreError> {
         for (run, _) in (0_u8..).zip(&self.account.runs.tails) {
             let mut point = 0;
             let mut last = None;
@@ -61,7 +105,7 @@ impl Search<'_> {
             for guard in self.range(run, Timestamp::MIN, end) {
                 let (key, value) = guard.into_inner().map_err(engine)?;
                 let place = decode_entry_key(&key)?;
-                if place.seq > self.known {
+                if place.seq > known {
                     break;
                 }
                 while times.get(point).is_some_and(|at| *at < place.effective_at) {
@@ -74,18 +118,15 @@ impl Search<'_> {
                 add_at(sums, rest, last)?;
             }
         }
-        if self.account.runs.overflow > 0 {
-            self.overflow(times, sums)?;
-        }
         Ok(())
     }
 
-    fn overflow(&self, times: &[Timestamp], sums: &mut [Balance]) -> Result<(), StoreError> {
+    fn overflow(&self, times: &[Timestamp], known: u64, sums: &mut [Balance]) -> Result<(), StoreError> {
         let end = times.last().copied().unwrap_or(Timestamp::MIN);
         for guard in self.range(OVERFLOW, Timestamp::MIN, end) {
             let (key, value) = guard.into_inner().map_err(engine)?;
             let place = decode_entry_key(&key)?;
-            if place.seq > self.known {
+            if place.seq > known {
                 continue;
             }
             let amount = decode_entry(&value, self.account.scale())?.amount;
@@ -99,109 +140,86 @@ impl Search<'_> {
 
     fn range(&self, run: u8, from: Timestamp, to: Timestamp) -> fjall::Iter {
         let number = self.account.opened_seq;
-        self.snapshot.range(self.entries, entry_key(number, run, from, 0)..=entry_key(number, run, to, u64::MAX))
-    }
-
-    /// The sum of a run at (T, K).
-    fn run_at(&self, run: u8, at: Timestamp) -> Result<Option<Balance>, StoreError> {
-        Ok(self.last_of_run(run, at, self.known)?.map(|(_, sum)| sum))
+        self.rows(entry_key(number, run, from, 0)..=entry_key(number, run, to, u64::MAX))
     }
 
     /// Rows of a range of entry keys.
     pub(super) fn rows(&self, range: std::ops::RangeInclusive<[u8; ENTRY_KEY]>) -> fjall::Iter {
+        self.count(1, 0);
         self.snapshot.range(self.entries, range)
     }
 
-    /// The last entry of a run with `effective_at <= at` and `seq <= known`, and the run's sum there.
-    ///
-    /// Three steps, each for what the one before leaves open: one look-up by time; a few steps back,
-    /// since what is too new lies mostly at the end; a search over time.
+    /// The account's runs as known at a seq.
+    pub(super) fn past(&self, known: u64) -> Result<Past, StoreError> {
+        let account = self.account;
+        if known >= account.seq {
+            return Ok(Past { known, tails: account.runs.tails.clone(), whole: true });
+        }
+        if account.version < MARK_EVERY {
+            return Ok(Past { known, tails: Vec::new(), whole: false });
+        }
+        self.count(1, 1);
+        let marks = mark_key(account.opened_seq, 0)..=mark_key(account.opened_seq, known);
+        let tails = match self.snapshot.range(self.entries, marks).next_back() {
+            Some(guard) => decode_mark(&guard.value().map_err(engine)?, account.scale())?,
+            None => Vec::new(),
+        };
+        Ok(Past { known, tails, whole: false })
+    }
+
+    /// The last entry of a run with `effective_at <= at` that a cut knows, and the run's sum there.
     pub(super) fn last_of_run(
         &self,
         run: u8,
         at: Timestamp,
+        past: &Past,
+    ) -> Result<Option<(Place, Balance)>, StoreError> {
+        let mark = past.tails.get(usize::from(run)).copied();
+        if mark.is_some_and(|mark| at < mark.effective_at) {
+            let last = self.range(run, Timestamp::MIN, at).next_back();
+            self.count(0, 1);
+            return last.map(|guard| self.found(guard.into_inner())).transpose();
+        }
+        let end = self.account.runs.tails.get(usize::from(run)).map(|tail| tail.seq);
+        if past.whole || mark.map(|mark| mark.seq) == end {
+            return Ok(mark.map(at_tail));
+        }
+        self.behind(run, mark, at, past.known)
+    }
+
+    /// The last entry of a run behind a mark's end that counts by `at` and is known; else that end.
+    fn behind(
+        &self,
+        run: u8,
+        mark: Option<Tail>,
+        at: Timestamp,
         known: u64,
     ) -> Result<Option<(Place, Balance)>, StoreError> {
-        // Nothing counts later than it was recorded, so nothing known counts after the cut was made.
-        let at = at.min(self.known_at);
         let number = self.account.opened_seq;
-        let range = entry_key(number, run, Timestamp::MIN, 0)..=entry_key(number, run, at, u64::MAX);
-        let mut high = None;
-        for guard in self.rows(range).rev().take(STEPS_BACK) {
-            match self.found(Some(guard))? {
-                Some((place, sum)) if place.seq <= known => return Ok(Some((place, sum))),
-                found => high = found.map(|(place, _)| place),
-            }
-        }
-        match high {
-            Some(high) => self.last_known(run, high, known),
-            None => Ok(None),
-        }
-    }
-
-    /// The last entry of a run with `(effective_at, seq)` at or before the given.
-    fn last_before(&self, run: u8, at: Timestamp, seq: u64) -> Result<Option<(Place, Balance)>, StoreError> {
-        let number = self.account.opened_seq;
-        let range = entry_key(number, run, Timestamp::MIN, 0)..=entry_key(number, run, at, seq);
-        self.found(self.snapshot.range(self.entries, range).next_back())
-    }
-
-    fn found(&self, guard: Option<fjall::Guard>) -> Result<Option<(Place, Balance)>, StoreError> {
-        let Some(guard) = guard else {
-            return Ok(None);
-        };
-        let (key, value) = guard.into_inner().map_err(engine)?;
-        Ok(Some((decode_entry_key(&key)?, decode_entry(&value, self.account.scale())?.run_after)))
-    }
-
-    /// The last entry of a run with `seq <= known`, given a later one with a greater seq.
-    ///
-    /// Holds `low` (known, or before the run) and `high` (not known); each probe looks at the last
-    /// entry at or before a time between them. Alternating interpolation with bisection bounds it
-    /// by the logarithm of the time between.
-    fn last_known(&self, run: u8, mut high: Place, known: u64) -> Result<Option<(Place, Balance)>, StoreError> {
-        let first = self.range(run, Timestamp::MIN, high.effective_at).next();
-        let Some((first, sum)) = self.found(first)? else {
-            return Err(damaged("a run lost its entries"));
-        };
-        if first.seq > known {
-            return Ok(None);
-        }
-        let (mut low, mut best) = (first, (first, sum));
-        let mut interpolate = true;
-        loop {
-            let span = high.effective_at.micros_since(low.effective_at);
-            if span <= 0 {
+        let start = mark.map_or((Timestamp::MIN, 0), |mark| (mark.effective_at, mark.seq.saturating_add(1)));
+        let mut last = None;
+        for guard in self.rows(entry_key(number, run, start.0, start.1)..=entry_key(number, run, at, u64::MAX)) {
+            let row = guard.into_inner().map_err(engine)?;
+            self.count(0, 1);
+            if decode_entry_key(&row.0)?.seq > known {
                 break;
             }
-            let step = if interpolate { guess(low, high, known, span) } else { span / 2 };
-            interpolate = !interpolate;
-            let middle = low.effective_at.plus_micros(step.clamp(0, span - 1));
-            match self.last_before(run, middle, u64::MAX)? {
-                Some((place, sum)) if place.seq <= known => {
-                    best = (place, sum);
-                    low = Place { effective_at: middle, seq: place.seq };
-                    if span - step.clamp(0, span - 1) <= 1 {
-                        break;
-                    }
-                }
-                Some((place, _)) => high = place,
-                None => return Err(damaged("a run lost its entries")),
-            }
+            last = Some(row);
         }
-        // What is left are entries of high's own time; there, seq is the next part of the key.
-        Ok(Some(match self.last_before(run, high.effective_at, known)? {
-            Some((place, sum)) if place.seq <= known => (place, sum),
-            _ => best,
-        }))
+        match last {
+            Some(row) => self.found(Ok(row)).map(Some),
+            None => Ok(mark.map(at_tail)),
+        }
+    }
+
+    fn found(&self, row: fjall::Result<fjall::KvPair>) -> Result<(Place, Balance), StoreError> {
+        let (key, value) = row.map_err(engine)?;
+        Ok((decode_entry_key(&key)?, decode_entry(&value, self.account.scale())?.run_after))
     }
 }
 
-/// Where between low and high a seq would be if time went evenly with it.
-fn guess(low: Place, high: Place, known: u64, span: i64) -> i64 {
-    let all = high.seq.saturating_sub(low.seq).max(1);
-    let part = known.saturating_sub(low.seq);
-    i64::try_from(i128::from(span) * i128::from(part) / i128::from(all)).unwrap_or(span / 2)
+fn at_tail(tail: Tail) -> (Place, Balance) {
+    (Place { effective_at: tail.effective_at, seq: tail.seq }, tail.sum)
 }
 
 fn add(sum: &mut Balance, more: Balance) -> Result<(), StoreError> {
@@ -215,3 +233,6 @@ fn add_at(sums: &mut [Balance], index: usize, more: Option<Balance>) -> Result<(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
