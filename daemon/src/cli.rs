@@ -11,9 +11,12 @@ use clap::{Parser, Subcommand};
 use wallet_core::ports::{Clock, LedgerStore, StoreError};
 
 use crate::{
-    adapters::embedded::{audit::SqliteAudit, clock::SystemClock, ledger::FjallLedger, wallets::SqliteWallets},
+    adapters::{
+        embedded::{audit::SqliteAudit, clock::SystemClock, ledger::FjallLedger, wallets::SqliteWallets},
+        schema::OpenError,
+    },
     backup::{self, BackupError, Source},
-    compose::{Places, ledger_options},
+    compose::{self, Opening, Places, ledger_options},
     config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
     lifecycle::{DataLock, StartError},
     rawbench, serve,
@@ -40,9 +43,16 @@ struct Cli {
 enum Command {
     /// Serve on the socket until told to stop
     #[command(
-        after_help = "Example:\n  walletd serve\n  walletd serve --socket /run/walletd/walletd.sock --data /var/lib/walletd"
+        after_help = "Example:\n  walletd serve\n  walletd serve --socket /run/walletd/walletd.sock --data /var/lib/walletd\n  walletd serve --roles relay,audit"
     )]
-    Serve,
+    Serve {
+        /// Which parts of the whole this process does: api, relay, balances, audit [default: all]
+        #[arg(long, value_name = "ROLES")]
+        roles: Option<String>,
+        /// Bring the servers' schemas to the one this program knows before serving
+        #[arg(long)]
+        migrate: bool,
+    },
     /// Look at the configuration
     #[command(subcommand, after_help = "Example:\n  walletd config print --origin")]
     Config(ConfigCommand),
@@ -95,7 +105,10 @@ enum MigrateCommand {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    if let Command::Serve { roles, .. } = &mut cli.command {
+        cli.flags.roles = roles.take();
+    }
     let loaded = match Loaded::load(&cli.flags, &Environment::of_process()) {
         Ok(loaded) => loaded,
         Err(error) => return fail(&error.into(), EXIT_CONFIGURATION),
@@ -113,7 +126,9 @@ pub fn main() -> ExitCode {
 fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     match command {
-        Command::Serve => return serve::serve(config),
+        Command::Serve { migrate, .. } => {
+            return serve::serve(config, if migrate { Opening::Migrate } else { Opening::AsItIs });
+        }
         Command::Config(ConfigCommand::Check) => print("the configuration can be used\n")?,
         Command::Config(ConfigCommand::Print { origin }) => print(&loaded.print(origin))?,
         Command::Migrate(command) => migrate(&command, config)?,
@@ -130,7 +145,7 @@ fn migrate(command: &MigrateCommand, config: &Config) -> anyhow::Result<()> {
     if matches!(command, MigrateCommand::Up) {
         let _lock = DataLock::acquire(&config.data.directory)?;
         // Opening a store migrates it.
-        drop(crate::compose::open(config)?);
+        drop(wait(compose::open(config, Opening::Migrate))?);
     }
     let stores = [("wallets", SqliteWallets::schema(&places.wallets)?), ("audit", SqliteAudit::schema(&places.audit)?)];
     for (name, schema) in stores {
@@ -149,8 +164,10 @@ fn backup_to(file: &Path, config: &Config) -> anyhow::Result<()> {
         wait(backup::backup(file, Source::Daemon(config.server.socket.clone()), &clock))?
     } else {
         let _lock = DataLock::acquire(&config.data.directory)?;
-        let ledger = crate::compose::open(config)?.ledger;
-        wait(backup::backup(file, Source::Ledger(ledger), &clock))?
+        wait(async {
+            let ledger = compose::open(config, Opening::AsItIs).await?.ledger;
+            Ok::<_, anyhow::Error>(backup::backup(file, Source::Ledger(ledger), &clock).await?)
+        })?
     };
     summarise("backed up", &summary)
 }
@@ -194,10 +211,17 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<BackupError>() {
         return error.exit();
     }
+    if let Some(OpenError::Schema { .. } | OpenError::Configuration { .. }) = error.downcast_ref::<OpenError>() {
+        return EXIT_CONFIGURATION;
+    }
     if error.downcast_ref::<AheadError>().is_some() {
         return EXIT_CONFIGURATION;
     }
-    match error.downcast_ref::<StoreError>() {
+    let store = match error.downcast_ref::<OpenError>() {
+        Some(OpenError::Store(store)) => Some(store),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    match store {
         Some(StoreError::Corrupt { .. }) => EXIT_VERIFICATION,
         Some(_) => EXIT_TRY_AGAIN,
         None => 1,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::{
-    compose::{self, Daemon},
+    compose::{self, Daemon, Opening},
     config::Config,
     gateway::{self, Listener, Peer},
     lifecycle::{DataLock, Shutdown, Signals, Socket},
@@ -17,32 +17,34 @@ const WORKERS: usize = 2;
 const BLOCKING: usize = 8;
 
 /// Serves until told to stop. 0 after an orderly end, 1 if a second signal or the time limit cut it short.
-pub fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+pub fn serve(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ended = runtime.block_on(run(config));
+    let ended = runtime.block_on(run(config, how));
     // What a hard stop leaves running is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     let shutdown = Shutdown::default();
-    let _lock = DataLock::acquire(&config.data.directory)?;
-    let opening = config.clone();
-    let stores = tokio::task::spawn_blocking(move || compose::open(&opening)).await??;
+    let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+    let stores = compose::open(config, how).await?;
     let daemon = Daemon::start(config, stores, shutdown.soft.clone()).await?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
     let listener = Listener::new(socket.listener()?, config.server.connection_limit);
     let router = gateway::router(daemon.services.clone(), daemon.edge.clone(), config.server.body_limit_bytes);
     tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout()));
     let head = daemon.services.status.head().await.map_err(anyhow::Error::from)?;
-    tracing::info!(socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq, "serving");
+    tracing::info!(
+        socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq,
+        roles = config.server.roles.words().join(","), "serving"
+    );
     let soft = shutdown.soft.clone();
     let served = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(
         async move {

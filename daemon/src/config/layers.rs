@@ -18,6 +18,7 @@ const SHORT: &[(&str, &str)] = &[
     ("WALLETD_SOCKET", "server.socket"),
     ("WALLETD_DATA", "data.directory"),
     ("WALLETD_LOG", "log.level"),
+    ("WALLETD_ROLES", "server.roles"),
     ("WALLETD_LEDGER_URL", "stores.ledger.url"),
     ("WALLETD_WALLETS_URL", "stores.wallets.url"),
     ("WALLETD_AUDIT_URL", "stores.audit.url"),
@@ -48,6 +49,9 @@ pub struct Flags {
     /// How it is logged: text or json
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// Which parts of the whole this process does; `serve` alone has the flag.
+    #[arg(skip)]
+    pub roles: Option<String>,
 }
 
 /// A layer that is a dictionary in memory.
@@ -119,7 +123,8 @@ fn flag_values(flags: &Flags) -> Result<Dict, ConfigError> {
             put(&mut dict, key, Value::serialize(path)?);
         }
     }
-    for (key, text) in [("log.level", &flags.log_level), ("log.format", &flags.log_format)] {
+    let texts = [("log.level", &flags.log_level), ("log.format", &flags.log_format), ("server.roles", &flags.roles)];
+    for (key, text) in texts {
         if let Some(text) = text {
             put(&mut dict, key, Value::from(text.as_str()));
         }
@@ -145,6 +150,7 @@ pub(super) fn origin(figment: &Figment, key: &str) -> String {
         "server.socket" => "--socket",
         "data.directory" => "--data",
         "log.level" => "--log-level",
+        "server.roles" => "--roles",
         _ => "--log-format",
     };
     match figment.find_metadata(key) {

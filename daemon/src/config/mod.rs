@@ -6,6 +6,7 @@
 
 mod access;
 mod data;
+mod duties;
 mod layers;
 mod ledger;
 mod log;
@@ -24,6 +25,7 @@ use crate::address::ServerUrl;
 pub use self::{
     access::{Access, Peer, Permission, Role},
     data::Data,
+    duties::{Duties, Duty},
     layers::Flags,
     ledger::Ledger,
     log::{Format, Log},
@@ -133,10 +135,30 @@ impl Config {
         })
     }
 
+    /// True if a store of this configuration lies in the data directory.
+    pub fn uses_data_directory(&self) -> bool {
+        [&self.stores.ledger, &self.stores.wallets, &self.stores.audit].iter().any(|store| store.is_embedded())
+    }
+
+    /// A part of the whole shares every store with the other parts.
+    fn validate_parts(&self) -> Result<(), Invalid> {
+        if self.server.roles.are_all() {
+            return Ok(());
+        }
+        let mut embedded =
+            self.stores.each().into_iter().filter(|(name, store)| *name != "limits" && store.is_embedded());
+        let Some((name, _)) = embedded.next() else { return Ok(()) };
+        let why = format!(
+            "roles share every store with other daemons, but {name} is embedded in this one: set stores.{name}.url"
+        );
+        Err(Invalid::new("server.roles", why))
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         self.server.validate()?;
         self.data.validate()?;
         self.stores.validate()?;
+        self.validate_parts()?;
         self.ledger.validate()?;
         self.rate_limit.validate()?;
         self.access.validate()?;

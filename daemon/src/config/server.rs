@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
+use super::{Invalid, duties::Duties};
 
 /// Longest path of a Unix socket on Linux, without the final NUL.
 const MAX_SOCKET_PATH: usize = 107;
@@ -22,6 +22,8 @@ const DEFAULT_CONNECTIONS: usize = 2_048;
 pub struct Server {
     /// The Unix socket.
     pub socket: PathBuf,
+    /// Which parts of the whole this process does: api, relay, balances, audit.
+    pub roles: Duties,
     /// Seconds that running requests get when the daemon is told to stop.
     pub shutdown_timeout_s: u64,
     /// Seconds a request may take (streams: until their first byte).
@@ -39,6 +41,7 @@ impl Server {
     pub fn at(socket: PathBuf) -> Self {
         Self {
             socket,
+            roles: Duties::default(),
             shutdown_timeout_s: 20,
             request_timeout_s: 30,
             body_limit_bytes: DEFAULT_BODY,
@@ -65,6 +68,7 @@ impl Server {
         if self.socket.as_os_str().len() > MAX_SOCKET_PATH {
             return Err(Invalid::new(socket, format!("the path is longer than {MAX_SOCKET_PATH} bytes")));
         }
+        self.roles.validate()?;
         Invalid::range("server.shutdown_timeout_s", &self.shutdown_timeout_s, 1..=3_600)?;
         Invalid::range("server.request_timeout_s", &self.request_timeout_s, 1..=3_600)?;
         Invalid::range("server.body_limit_bytes", &self.body_limit_bytes, 1 << 10..=1 << 30)?;

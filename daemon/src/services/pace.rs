@@ -13,8 +13,8 @@ const MIN_PAGE: usize = 100;
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// The first wait after an error.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The longest: a server that is back is used again within so long.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// How many records to ask for: as many as fit the byte goal by the size of those that came last.
 #[derive(Clone, Copy, Debug)]

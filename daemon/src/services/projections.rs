@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use wallet_core::{
     cut::{Cut, Hash},
     journal::{Stored, genesis},
-    ports::{AuditStore, BalanceCache, EventBus, LedgerStore, StoreError, WalletStore},
+    ports::{AuditStore, EventBus, LedgerStore, StoreError, WalletStore},
 };
 
 use super::pace::{Backoff, PageSize, whole};
@@ -234,25 +234,14 @@ fn follows(place: Place, records: &[Arc<Stored>]) -> Result<(), u64> {
     Ok(())
 }
 
-/// Every projection of one daemon.
+/// The projections that one daemon keeps.
 pub struct Projections {
     followers: Vec<Follower>,
 }
 
 impl Projections {
-    /// The three projections: wallets, balances, audit.
-    pub fn new(
-        ledger: &Arc<dyn LedgerStore>,
-        bus: &Arc<dyn EventBus>,
-        wallets: Arc<dyn WalletStore>,
-        balances: Arc<dyn BalanceCache>,
-        audit: Arc<dyn AuditStore>,
-    ) -> Self {
-        let effects: [Arc<dyn Effect>; 3] = [
-            Arc::new(effects::WalletRows::new(wallets)),
-            Arc::new(effects::Balances::new(balances)),
-            Arc::new(effects::Trail::new(audit)),
-        ];
+    /// The followers that let these effects happen.
+    pub fn new(ledger: &Arc<dyn LedgerStore>, bus: &Arc<dyn EventBus>, effects: Vec<Arc<dyn Effect>>) -> Self {
         let follower = |effect| Follower::new(effect, Arc::clone(ledger), Arc::clone(bus));
         Self { followers: effects.into_iter().map(follower).collect() }
     }
@@ -290,7 +279,7 @@ impl fmt::Display for Standing {
 #[derive(Debug, thiserror::Error)]
 pub enum AheadError {
     /// A projection holds records that the ledger does not have: the ledger was restored, or is another one.
-    #[error("the {projection} store is at {at}, which is not in the ledger: its head is record {} of epoch {} ({})", .head.seq, .head.epoch, .head.hash)]
+    #[error("the {projection} store is at {at}, which is not in the ledger: its head is record {} of epoch {} ({}); if the ledger was restored, run `walletd recover`", .head.seq, .head.epoch, .head.hash)]
     Ahead {
         /// Which projection.
         projection: &'static str,
@@ -311,17 +300,21 @@ pub async fn check_not_ahead(
     ledger: &dyn LedgerStore,
     wallets: &dyn WalletStore,
     audit: &dyn AuditStore,
+    bus: &dyn EventBus,
 ) -> Result<(), AheadError> {
-    let head = ledger.head().await?;
+    // The ledger is asked last: other daemons may commit, and their projections move on, while this looks.
     let seq = wallets.position().await?;
+    let cuts = [("audit", audit.head().await?), ("events", bus.tail().await?)];
+    let head = ledger.head().await?;
     if seq > head.seq {
         return Err(AheadError::Ahead { projection: "wallets", at: Standing { seq, cut: None }, head });
     }
-    if let Some(cut) = audit.head().await? {
+    for (projection, at) in cuts {
+        let Some(cut) = at else { continue };
         let here = if cut.seq > head.seq { None } else { ledger.record(cut.seq).await? };
         if here.is_none_or(|stored| stored.record.epoch != cut.epoch) {
             let at = Standing { seq: cut.seq, cut: Some(cut) };
-            return Err(AheadError::Ahead { projection: "audit", at, head });
+            return Err(AheadError::Ahead { projection, at, head });
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use wallet_core::{
     key::ScopedKey,
     money::Balance,
     outcome::Answer,
-    ports::{Clock, LedgerStore, Page, StoreError, WalletQuery, WalletRow, WalletState, WalletStore},
+    ports::{Clock, Leases, LedgerStore, Page, StoreError, WalletQuery, WalletRow, WalletState, WalletStore},
     time::{SECOND, Timestamp},
 };
 
@@ -28,6 +28,8 @@ use super::commits::{Commits, SubmitError};
 const OPENING_AGE: i64 = 60 * SECOND;
 /// How often the reconciler looks.
 const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+/// The lease's name.
+const LEASE: &str = "reconciler";
 /// Rows the reconciler looks at at a time.
 const RECONCILE_PAGE: usize = 500;
 
@@ -193,10 +195,17 @@ impl Wallets {
         }
     }
 
-    /// Reconciles until `stop`: what a crash or a lost answer left half way is finished within a minute or two.
-    pub async fn run_reconciler(&self, stop: &CancellationToken) {
+    /// Reconciles until `stop`: what a crash or a lost answer left half way is finished within a minute or two. One
+    /// daemon at a time does it, by a lease; it is idempotent, the lease only spares the others the work.
+    pub async fn run_reconciler(&self, leases: &dyn Leases, holder: &str, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.reconcile(self.clock.now().plus_micros(-OPENING_AGE)).await {
+            let settled = async {
+                match leases.take(LEASE, holder, RECONCILE_EVERY.saturating_mul(2)).await? {
+                    Some(_) => self.reconcile(self.clock.now().plus_micros(-OPENING_AGE)).await,
+                    None => Ok(0),
+                }
+            };
+            match settled.await {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "settled wallets that were left opening"),
                 Err(error) => {
@@ -210,6 +219,9 @@ impl Wallets {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(RECONCILE_EVERY) => {}
             }
+        }
+        if let Err(error) = leases.release(LEASE, holder).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the reconciler's lease ends by itself");
         }
     }
 }

@@ -9,6 +9,8 @@ use wallet_core::{
     ports::{CachedBalance, WalletState},
 };
 
+use wallet_core::ports::BalanceCache;
+
 use super::*;
 use crate::{
     adapters::embedded::{audit::SqliteAudit, bus::LocalBus, cache::MemoryCache, wallets::SqliteWallets},
@@ -210,8 +212,15 @@ fn stores() -> Stores {
 async fn catch_up(ledger: &MemoryLedger, stores: &Stores) {
     let shared: Arc<dyn LedgerStore> = Arc::new(ledger.clone());
     let bus: Arc<dyn EventBus> = Arc::new(LocalBus::open(shared.clone()).await.unwrap());
-    let projections =
-        Projections::new(&shared, &bus, stores.wallets.clone(), stores.cache.clone(), stores.audit.clone());
+    let projections = Projections::new(
+        &shared,
+        &bus,
+        vec![
+            Arc::new(effects::WalletRows::new(stores.wallets.clone())),
+            Arc::new(effects::Balances::new(stores.cache.clone())),
+            Arc::new(effects::Trail::new(stores.audit.clone())),
+        ],
+    );
     let head = ledger.head().await.unwrap().seq;
     let stop = CancellationToken::new();
     let caught_up = async {
@@ -307,7 +316,10 @@ async fn a_quiet_follower_writes_the_place_it_only_had_in_memory() {
 #[tokio::test]
 async fn a_projection_ahead_of_the_ledger_is_named_with_both_cuts() {
     let (long, stores) = (ledger(0..5).await, stores());
-    let check = async |ledger: &MemoryLedger| check_not_ahead(ledger, &*stores.wallets, &*stores.audit).await;
+    let check = async |ledger: &MemoryLedger| {
+        let bus = LocalBus::open(Arc::new(ledger.clone())).await.unwrap();
+        check_not_ahead(ledger, &*stores.wallets, &*stores.audit, &bus).await
+    };
     check(&long).await.unwrap();
     stores.audit.add(&all(&long).await).await.unwrap();
     check(&long).await.unwrap();
@@ -332,5 +344,6 @@ async fn a_damaged_copy_is_no_reason_not_to_serve() {
     stores.audit.add(&all(&ledger).await).await.unwrap();
     let hand = rusqlite::Connection::open(stores.dir.path().join("audit.sqlite")).unwrap();
     hand.execute("UPDATE records SET hash = zeroblob(32) WHERE seq = 3", []).unwrap();
-    check_not_ahead(&ledger, &*stores.wallets, &*stores.audit).await.unwrap();
+    let bus = LocalBus::open(Arc::new(ledger.clone())).await.unwrap();
+    check_not_ahead(&ledger, &*stores.wallets, &*stores.audit, &bus).await.unwrap();
 }

@@ -1,0 +1,149 @@
+//! The only place that names concrete adapters: configuration in, a running daemon out.
+
+mod access;
+mod stores;
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, atomic::AtomicU64},
+    thread::JoinHandle,
+};
+
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wallet_core::ports::RateLimiter;
+
+pub use self::stores::{Opening, Places, Stores, ledger_options, open};
+use crate::{
+    adapters::embedded::limiter::{LocalLimiter, Rate},
+    config::{Config, Duty},
+    gateway::{Edge, Services},
+    services::{
+        assets::AssetService,
+        audit::Audit,
+        balances::Balances,
+        commits::Commits,
+        projections::{self, Effect, Projections, check_not_ahead, effects},
+        relay::Relay,
+        status::StatusService,
+        transactions::{Limits, Transactions},
+        wallets::Wallets,
+    },
+};
+
+/// Everything that runs behind the socket.
+pub struct Daemon {
+    /// What the handlers use.
+    pub services: Services,
+    /// What every request passes first.
+    pub edge: Edge,
+    writer: JoinHandle<()>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Starts the services over open stores. `draining` is set when the daemon is told to stop.
+    pub async fn start(config: &Config, stores: Stores, draining: CancellationToken) -> anyhow::Result<Self> {
+        check_not_ahead(&*stores.ledger, &*stores.wallets, &*stores.audit, &*stores.bus).await?;
+        let Stores { ledger, wallets, audit, bus, cache, leases, clock, engines } = stores;
+        let (head, head_seen) = watch::channel(ledger.head().await?.seq);
+        let limits =
+            Limits { requests: config.server.connection_limit.max(1_024), commands: config.server.queue_limit };
+        let runtime = tokio::runtime::Handle::current();
+        let (transactions, writer) =
+            Transactions::start(Arc::clone(&ledger), Arc::clone(&cache), head, limits, &runtime)?;
+        let transactions = Arc::new(transactions);
+        let commits = Arc::clone(&transactions) as Arc<dyn Commits>;
+        let duties = &config.server.roles;
+        let mut kept: Vec<Arc<dyn Effect>> = Vec::new();
+        if duties.includes(Duty::Api) {
+            kept.push(Arc::new(effects::WalletRows::new(Arc::clone(&wallets))));
+        }
+        if duties.includes(Duty::Balances) {
+            kept.push(Arc::new(effects::Balances::new(Arc::clone(&cache))));
+        }
+        if duties.includes(Duty::Audit) {
+            kept.push(Arc::new(effects::Trail::new(Arc::clone(&audit))));
+        }
+        let projections = Arc::new(Projections::new(&ledger, &bus, kept));
+        let holder = holder();
+        let relay = Arc::new(Relay::new(Arc::clone(&ledger), bus, Arc::clone(&leases), holder.as_str()));
+        let wallets = Wallets::new(wallets, Arc::clone(&ledger), commits, Arc::clone(&clock));
+
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        if duties.includes(Duty::Relay) {
+            let (relay, stop) = (Arc::clone(&relay), stop.clone());
+            tasks.spawn(async move { relay.run(head_seen, &stop).await });
+        }
+        let (following, ending) = (Arc::clone(&projections), stop.clone());
+        tasks.spawn(async move { following.run(&ending).await });
+        if duties.includes(Duty::Api) {
+            let (wallets, stop) = (wallets.clone(), stop.clone());
+            tasks.spawn(async move { wallets.run_reconciler(&*leases, &holder, &stop).await });
+        }
+        tasks.close();
+
+        let progress = progress(projections, duties.includes(Duty::Relay).then_some(relay));
+        let services = Services {
+            transactions,
+            wallets,
+            balances: Balances::new(Arc::clone(&ledger), cache, Arc::clone(&clock)),
+            audit: Audit::new(Arc::clone(&ledger), audit),
+            assets: AssetService::new(Arc::clone(&ledger)),
+            status: StatusService::new(ledger, clock, progress, engines, draining),
+        };
+        Ok(Self { services, edge: edge(config)?, writer, tasks, stop })
+    }
+
+    /// Commits what still waits, then stops the followers. Every handler is done by now.
+    pub async fn stop(self) {
+        let Self { services, writer, tasks, stop, .. } = self;
+        services.transactions.stop();
+        services.transactions.drain().await;
+        stop.cancel();
+        tasks.wait().await;
+        drop(services);
+        if tokio::task::spawn_blocking(move || writer.join()).await.is_err() {
+            tracing::error!("the writer ended with a panic");
+        }
+    }
+}
+
+/// This daemon's name among all that share its stores: another one after every start.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}:{}", host.trim(), std::process::id(), uuid::Uuid::new_v4().simple())
+}
+
+/// How far what follows the journal in this process is: the projections, and the relay while it leads.
+fn progress(projections: Arc<Projections>, relay: Option<Arc<Relay>>) -> crate::services::status::Progress {
+    Arc::new(move |head| {
+        let mut states: Vec<_> = projections.states(head).into_iter().map(projection).collect();
+        if let Some(relay) = relay.as_ref().filter(|relay| relay.is_leading() || relay.error().is_some()) {
+            let seq = relay.published();
+            let lag = head.saturating_sub(seq);
+            states.push(wallet_api::types::Projection { name: "events".into(), seq, lag, error: relay.error() });
+        }
+        states
+    })
+}
+
+fn projection(state: projections::Projection) -> wallet_api::types::Projection {
+    let projections::Projection { name, seq, lag, error } = state;
+    wallet_api::types::Projection { name: name.into(), seq, lag, error }
+}
+
+fn edge(config: &Config) -> anyhow::Result<Edge> {
+    let bucket = config.rate_limit.address;
+    let rate = NonZeroU32::new(bucket.per_second).zip(NonZeroU32::new(bucket.burst));
+    let limiter =
+        rate.map(|(per_second, burst)| Arc::new(LocalLimiter::new(Rate { per_second, burst })) as Arc<dyn RateLimiter>);
+    Ok(Edge {
+        identify: access::identify(config.access.clone())?,
+        limiter,
+        time_limit: config.server.request_timeout(),
+        boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,
+        counter: Arc::new(AtomicU64::new(1)),
+    })
+}
