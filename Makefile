@@ -1,8 +1,9 @@
 # make            what there is
 # make demo       a short story with real output, on the embedded default; leaves nothing running
-# make test       everything, whole-system tests through the two programs included
+# make test       everything, whole-system tests on real servers included (tests/stack, started and stopped here)
 # make check      the fast inner loop: format, lints as errors, tests without the whole-system ones
 # make bench      speed and size, beside their raw limits (release build)
+# make env        .env for docker-compose.yml: ports, and secrets made for this machine
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -12,10 +13,10 @@ export CARGO_TERM_COLOR ?= auto
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test programs demo test check fmt bench release install generate clean
+.PHONY: help deps deps-test programs demo test env check fmt bench release install generate clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 deps:
 	@scripts/install-deps.sh build
@@ -31,8 +32,10 @@ demo: programs
 
 # One profile for the programs and their tests, so that dependencies are built once.
 test: deps-test
-	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace
+	@CARGO="$(CARGO)" scripts/test.sh
+
+env:
+	@scripts/env.sh
 
 check: deps
 	$(CARGO) fmt --all --check

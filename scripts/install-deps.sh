@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks what `make demo` (build) or `make test` (test) needs on Debian 12, installs it where root or
 # sudo is there, and otherwise says exactly what is missing. Nothing is touched when nothing is missing.
+# For `make test` that includes what the real servers need (tests/stack/stack packages).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,16 @@ need() {
   command -v "$1" >/dev/null 2>&1 || missing+=("$2")
 }
 
+# need_header FILE PACKAGE: the package, unless one of the compiler's folders has the file.
+need_header() {
+  [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] || missing+=("$2")
+}
+
 need cc build-essential
+need c++ build-essential # librdkafka is built from its source
+need_header zlib.h zlib1g-dev
+need_header openssl/ssl.h libssl-dev
+need pkg-config pkg-config
 need make build-essential
 if [ "$what" = test ]; then
   need hledger hledger   # an independent program reads the exported journal
@@ -66,4 +76,8 @@ fi
 if ! cargo --version >/dev/null 2>&1; then
   echo "missing: the toolchain of rust-toolchain.toml. Run: rustup toolchain install" >&2
   exit 1
+fi
+
+if [ "$what" = test ]; then
+  tests/stack/stack packages
 fi

@@ -1,0 +1,38 @@
+# Two Redis servers from Debian: one that may evict holds balances, one that may not holds limits.
+
+redis_packages() { have redis-server && have redis-cli || echo redis-server redis-tools; }
+redis_version() { redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/'; }
+
+# redis_launch NAME OPTION...: neither keeps anything on disk; both can be made anew. Every test takes
+# a database number of its own.
+redis_launch() {
+  local name=$1
+  shift
+  mkdir -p "$DATA/$name"
+  launch "$name" "$LOGS/$name.log" redis-server --bind 127.0.0.1 --port "$(port "$name")" --dir "$DATA/$name" \
+    --save '' --appendonly no --daemonize no --databases 2048 "$@"
+}
+
+redis_answers() { [ "$(redis-cli -h 127.0.0.1 -p "$(port "$1")" ping 2>/dev/null)" = PONG ]; }
+
+redis-balances_packages() { redis_packages; }
+redis-balances_install() { :; }
+redis-balances_version() { redis_version; }
+redis-balances_init() { :; }
+redis-balances_start() {
+  redis_launch redis-balances --maxmemory "${STACK_REDIS_MEMORY:-64mb}" --maxmemory-policy allkeys-lru
+}
+redis-balances_ready() { redis_answers redis-balances; }
+redis-balances_after() { :; }
+redis-balances_stop() { end redis-balances; }
+redis-balances_env() { echo "WALLETD_BALANCES_URL=redis://127.0.0.1:$(port redis-balances)/0"; }
+
+redis-limits_packages() { redis_packages; }
+redis-limits_install() { :; }
+redis-limits_version() { redis_version; }
+redis-limits_init() { :; }
+redis-limits_start() { redis_launch redis-limits --maxmemory 32mb --maxmemory-policy noeviction; }
+redis-limits_ready() { redis_answers redis-limits; }
+redis-limits_after() { :; }
+redis-limits_stop() { end redis-limits; }
+redis-limits_env() { echo "WALLETD_LIMITS_URL=redis://127.0.0.1:$(port redis-limits)/0"; }
