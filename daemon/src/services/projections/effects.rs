@@ -15,7 +15,7 @@ use wallet_core::{
     ids::WalletId,
     journal::{Event, Record, Stored, genesis},
     money::Balance,
-    ports::{AuditStore, BalanceCache, CachedBalance, LedgerStore, StoreError, WalletStore},
+    ports::{AuditStore, BalanceCache, CachePosition, CachedBalance, LedgerStore, StoreError, WalletStore},
 };
 
 use super::{Effect, Place};
@@ -146,37 +146,39 @@ impl Effect for Balances {
         BALANCES_PACE
     }
 
-    /// A cache may forget anything: one that is empty, far behind, or ahead of the ledger starts empty at its head.
+    /// A cache may forget anything: one that is empty, far behind, of another epoch, or ahead of the ledger starts empty
+    /// at its head.
     async fn start(&self, ledger: &dyn LedgerStore) -> Result<Place, StoreError> {
-        let head = ledger.head().await?;
+        // In this order: what another daemon's follower does in between does not make the cache look ahead.
         let position = self.cache.position().await?;
-        let behind = head.seq.checked_sub(position);
-        if position == 0 || behind.is_none_or(|behind| behind > DROP_BEHIND) {
+        let head = ledger.head().await?;
+        let behind = head.seq.checked_sub(position.seq).filter(|_| position.epoch == head.epoch);
+        if position.seq > 0 && behind.is_some_and(|behind| behind <= DROP_BEHIND) {
+            Place::of(ledger, position.seq).await
+        } else {
             self.cache.clear().await?;
-            self.cache.advance(head.epoch, head.seq).await?;
-            return Ok(Place { seq: head.seq, hash: head.hash });
+            self.cache.follow(&[], head.seq, CachePosition { epoch: head.epoch, seq: head.seq }).await?;
+            Ok(Place { seq: head.seq, hash: head.hash })
         }
-        Place::of(ledger, position).await
     }
 
     async fn apply(&self, ledger: &dyn LedgerStore, records: &[Arc<Stored>]) -> Result<(), StoreError> {
-        let Some(last) = records.last().map(|stored| &stored.record) else { return Ok(()) };
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         let mut balances = HashMap::new();
         let mut others = Vec::new();
         for stored in records {
             offered(&stored.record, &mut balances, &mut others);
         }
-        let balances: Vec<_> = balances.into_iter().collect();
-        self.cache.put_if_newer(&balances, last.seq).await?;
         if !others.is_empty() {
-            let head = ledger.head().await?;
-            let mut read = Vec::with_capacity(others.len());
+            // Read now, so at or after the last of these records.
+            let epoch = ledger.head().await?.epoch;
             for wallet in others {
-                read.extend(account(ledger, head.epoch, wallet).await?);
+                balances.extend(account(ledger, epoch, wallet).await?);
             }
-            self.cache.put_if_newer(&read, head.seq).await?;
         }
-        self.cache.advance(last.epoch, last.seq).await
+        let balances: Vec<_> = balances.into_iter().collect();
+        let to = CachePosition { epoch: last.record.epoch, seq: last.record.seq };
+        self.cache.follow(&balances, first.record.seq.saturating_sub(1), to).await
     }
 
     async fn settle(&self, _: u64) -> Result<(), StoreError> {

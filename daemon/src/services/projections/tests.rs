@@ -6,7 +6,7 @@ use wallet_core::{
     command::StatusChange,
     ids::WalletId,
     model::MemoryLedger,
-    ports::{CachedBalance, WalletState},
+    ports::{CachePosition, CachedBalance, WalletState},
 };
 
 use wallet_core::ports::BalanceCache;
@@ -273,7 +273,7 @@ async fn the_cache_holds_the_last_balance_and_status_of_each_wallet() {
     let entry = cached(&cache, "w").await.unwrap();
     assert_eq!((entry.balance.to_string().as_str(), entry.seq, entry.status), ("12.50", 4, Status::Active));
     assert_eq!(cached(&cache, "x").await.unwrap().balance.to_string(), "0.00");
-    assert_eq!(cache.position().await.unwrap(), 4);
+    assert_eq!(cache.position().await.unwrap(), CachePosition { epoch: 1, seq: 4 });
     commit(&ledger, "b", [status("w", StatusChange::Freeze)]).await;
     apply_to_cache(&ledger, &cache, 4).await;
     let entry = cached(&cache, "w").await.unwrap();
@@ -286,8 +286,8 @@ async fn an_empty_cache_starts_at_the_head_and_one_ahead_is_dropped() {
     let cache = Arc::new(MemoryCache::new());
     let effect = effects::Balances::new(cache.clone());
     assert_eq!(effect.start(&ledger).await.unwrap().seq, 4);
-    assert_eq!(cache.position().await.unwrap(), 4);
-    cache.advance(1, 9).await.unwrap();
+    assert_eq!(cache.position().await.unwrap(), CachePosition { epoch: 1, seq: 4 });
+    cache.follow(&[], 4, CachePosition { epoch: 1, seq: 9 }).await.unwrap();
     let nobody: WalletId = id("w");
     let entry = CachedBalance {
         epoch: 1,
@@ -299,7 +299,12 @@ async fn an_empty_cache_starts_at_the_head_and_one_ahead_is_dropped() {
     };
     cache.put_if_newer(&[(nobody, entry)], 9).await.unwrap();
     assert_eq!(effect.start(&ledger).await.unwrap().seq, 4);
-    assert_eq!((cached(&cache, "w").await, cache.position().await.unwrap()), (None, 4));
+    let at_head = CachePosition { epoch: 1, seq: 4 };
+    assert_eq!((cached(&cache, "w").await, cache.position().await.unwrap()), (None, at_head));
+    // Of another epoch, though its number is one that the ledger has: it may hold what was lost.
+    cache.follow(&[], 3, CachePosition { epoch: 2, seq: 3 }).await.unwrap();
+    assert_eq!(effect.start(&ledger).await.unwrap().seq, 4);
+    assert_eq!(cache.position().await.unwrap(), at_head);
 }
 
 #[tokio::test]
