@@ -2,4 +2,5 @@
 
 pub mod connection;
 pub mod embedded;
+pub mod mysql;
 pub mod schema;
