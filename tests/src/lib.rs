@@ -3,4 +3,5 @@
 //! its arithmetic or its times cannot hide on both sides.
 
 pub mod expect;
+pub mod proxy;
 pub mod sample;

@@ -1,0 +1,276 @@
+//! A TCP proxy that a test puts between the daemon and one server, to be the network that fails.
+//!
+//! It passes bytes on as they come until it is told otherwise; a change reaches what is open and what comes
+//! later alike, at once. It knows nothing of what it carries. It runs on a thread of its own, so that a test
+//! that blocks does not stop it, and ends when it is dropped.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+/// Bytes read at a time.
+const PIECE: usize = 16 * 1024;
+/// How long the proxied server may take to accept.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How the link behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Everything passes.
+    Whole,
+    /// Open connections end, new ones end at once.
+    Cut,
+    /// What the client sends arrives; the way back is closed. An answer is lost, what was asked for is done.
+    HalfClosed,
+    /// Nothing passes and nothing ends: packets are dropped. What waits is delivered when the link is whole again.
+    Silent,
+    /// Every piece arrives so much later, in each direction.
+    Slow(Duration),
+}
+
+/// A proxy in front of one server.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    link: watch::Sender<Link>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Listens on a free port of loopback.
+    pub fn to(server: SocketAddr) -> std::io::Result<Self> {
+        Self::on(0, server)
+    }
+
+    /// Listens on this port of loopback: for servers that tell their clients where to connect.
+    pub fn on(port: u16, server: SocketAddr) -> std::io::Result<Self> {
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        let (link, seen) = watch::channel(Link::Whole);
+        let (stop, mut stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name(format!("proxy-{port}")).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, server, seen) => {}
+                    _ = stopped.wait_for(|stop| *stop) => {}
+                }
+            });
+        })?;
+        Ok(Self { port, link, stop, thread: Some(thread) })
+    }
+
+    /// Where to connect instead of to the server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes the link behave so from now on.
+    pub fn set(&self, link: Link) {
+        self.link.send_replace(link);
+    }
+
+    /// Makes the link whole again.
+    pub fn heal(&self) {
+        self.set(Link::Whole);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A proxy that panicked has failed its test already.
+            drop(thread.join());
+        }
+    }
+}
+
+async fn accept(listener: StdListener, server: SocketAddr, link: watch::Receiver<Link>) {
+    let Ok(listener) = TcpListener::from_std(listener) else { return };
+    while let Ok((client, _)) = listener.accept().await {
+        tokio::spawn(carry(client, server, link.clone()));
+    }
+}
+
+/// One connection, both ways, until it ends.
+async fn carry(client: TcpStream, server: SocketAddr, mut link: watch::Receiver<Link>) {
+    // While nothing passes, not even the connection is made.
+    if link.wait_for(|link| *link != Link::Silent).await.is_err() || *link.borrow() == Link::Cut {
+        return;
+    }
+    let Ok(Ok(upstream)) = tokio::time::timeout(CONNECT, TcpStream::connect(server)).await else { return };
+    for stream in [&client, &upstream] {
+        // Only delay: the proxy has none of its own to add.
+        drop(stream.set_nodelay(true));
+    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = upstream.into_split();
+    let there = pump(from_client, to_server, link.clone(), false);
+    let back = pump(from_server, to_client, link.clone(), true);
+    tokio::select! {
+        ((), ()) = async { tokio::join!(there, back) } => {}
+        _ = link.wait_for(|link| *link == Link::Cut) => {}
+    }
+}
+
+/// One direction. `back`: from the server to the client.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::Receiver<Link>, back: bool) {
+    let mut piece = vec![0; PIECE];
+    let mut closed = false;
+    loop {
+        let read = tokio::select! {
+            read = from.read(&mut piece) => read,
+            changed = link.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                if back && *link.borrow_and_update() == Link::HalfClosed && !closed {
+                    closed = true;
+                    drop(to.shutdown().await);
+                }
+                continue;
+            }
+        };
+        let Ok(count @ 1..) = read else { break };
+        if back && *link.borrow() == Link::HalfClosed {
+            // Read and thrown away, so that the server does not notice.
+            if !closed {
+                closed = true;
+                drop(to.shutdown().await);
+            }
+            continue;
+        }
+        // A way back that was closed stays closed on this connection.
+        if !closed && (!arrive(&mut link).await || to.write_all(&piece[..count]).await.is_err()) {
+            break;
+        }
+    }
+    drop(to.shutdown().await);
+}
+
+/// Waits as long as the link makes a piece wait; false if it never arrives.
+async fn arrive(link: &mut watch::Receiver<Link>) -> bool {
+    let now = *link.borrow();
+    match now {
+        Link::Slow(delay) => tokio::time::sleep(delay).await,
+        Link::Silent => return link.wait_for(|link| *link != Link::Silent).await.is_ok(),
+        Link::Whole | Link::HalfClosed | Link::Cut => {}
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A server that answers each byte with the next one.
+    fn server() -> SocketAddr {
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    let mut byte = [0];
+                    while stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                        if stream.write_all(&[byte[0] + 1]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn connect(proxy: &Proxy) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        stream
+    }
+
+    /// What comes back for a byte; none if the other side has closed.
+    fn ask(stream: &mut TcpStream, byte: u8) -> std::io::Result<Option<u8>> {
+        stream.write_all(&[byte])?;
+        let mut answer = [0];
+        Ok((stream.read(&mut answer)? == 1).then_some(answer[0]))
+    }
+
+    #[test]
+    fn a_whole_link_passes_everything_and_a_cut_one_nothing_until_it_is_healed() {
+        let proxy = Proxy::to(server()).unwrap();
+        let mut open = connect(&proxy);
+        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        proxy.set(Link::Cut);
+        let mut end = [0];
+        assert!(!open.read(&mut end).is_ok_and(|count| count > 0));
+        let mut later = connect(&proxy);
+        assert!(!later.read(&mut end).is_ok_and(|count| count > 0));
+        proxy.heal();
+        assert_eq!(ask(&mut connect(&proxy), 5).unwrap(), Some(6));
+    }
+
+    #[test]
+    fn over_a_half_closed_link_requests_arrive_and_answers_do_not() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::to(listener.local_addr().unwrap()).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                tell.send(byte[0]).unwrap();
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        let mut open = connect(&proxy);
+        assert_eq!(ask(&mut open, 1).unwrap(), Some(1));
+        assert_eq!(told.recv().unwrap(), 1);
+        proxy.set(Link::HalfClosed);
+        assert_eq!(ask(&mut open, 7).unwrap(), None);
+        assert_eq!(told.recv_timeout(Duration::from_secs(5)).unwrap(), 7);
+    }
+
+    #[test]
+    fn over_a_silent_link_nothing_comes_and_nothing_ends_and_all_of_it_comes_later() {
+        let proxy = Proxy::to(server()).unwrap();
+        let mut open = connect(&proxy);
+        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        proxy.set(Link::Silent);
+        assert_eq!(ask(&mut open, 3).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        proxy.heal();
+        let mut late = [0];
+        open.read_exact(&mut late).unwrap();
+        assert_eq!(late, [4]);
+    }
+
+    #[test]
+    fn over_a_slow_link_everything_comes_later() {
+        let proxy = Proxy::to(server()).unwrap();
+        let mut open = connect(&proxy);
+        proxy.set(Link::Slow(Duration::from_millis(60)));
+        let begin = Instant::now();
+        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        assert!(begin.elapsed() >= Duration::from_millis(120), "{:?}", begin.elapsed());
+    }
+}
