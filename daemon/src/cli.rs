@@ -19,13 +19,16 @@ use crate::{
     compose::{self, Opening, Places, ledger_options},
     config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
     lifecycle::{DataLock, StartError},
+    operate::{self, recover::RecoverError},
     rawbench, serve,
-    services::projections::AheadError,
+    services::{projections::AheadError, rebuild::Rebuildable},
     telemetry,
 };
 
 /// Nothing happened; try again (`EX_TEMPFAIL`).
 const EXIT_TRY_AGAIN: u8 = 75;
+/// The command line is not enough for what it would do.
+const EXIT_USAGE: u8 = 2;
 /// A store holds something that cannot be.
 const EXIT_VERIFICATION: u8 = 9;
 
@@ -70,6 +73,19 @@ enum Command {
     Restore {
         /// The backup
         file: PathBuf,
+    },
+    /// Drop a store that follows the ledger and make it anew, while the daemon runs or not
+    #[command(after_help = "Example:\n  walletd rebuild audit")]
+    Rebuild {
+        /// Which: wallets, balances, audit or events
+        store: Rebuildable,
+    },
+    /// After the ledger's server was restored from a backup: begin a new epoch, make anew what is ahead
+    #[command(after_help = "Example:\n  walletd recover --yes")]
+    Recover {
+        /// Drop an audit trail and events that hold records the ledger does not have
+        #[arg(long)]
+        yes: bool,
     },
     /// A bare loop of the ledger's inserts, without the ledger: the raw limit for benchmarks
     #[command(hide = true)]
@@ -134,6 +150,8 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => migrate(&command, config)?,
         Command::Backup { file } => backup_to(&file, config)?,
         Command::Restore { file } => restore_from(&file, config)?,
+        Command::Rebuild { store } => print(&wait(operate::rebuild::rebuild(store, config))?)?,
+        Command::Recover { yes } => print(&wait(operate::recover::recover(config, yes))?)?,
         Command::BenchRaw(args) => print(&rawbench::run(&args)?)?,
         Command::Openapi => print(&(crate::gateway::openapi().to_pretty_json()? + "\n"))?,
     }
@@ -213,6 +231,11 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
     if let Some(OpenError::Schema { .. } | OpenError::Configuration { .. }) = error.downcast_ref::<OpenError>() {
         return EXIT_CONFIGURATION;
+    }
+    match error.downcast_ref::<RecoverError>() {
+        Some(RecoverError::Running) => return EXIT_TRY_AGAIN,
+        Some(RecoverError::Confirm(_)) => return EXIT_USAGE,
+        None => {}
     }
     if error.downcast_ref::<AheadError>().is_some() {
         return EXIT_CONFIGURATION;

@@ -59,11 +59,15 @@ pub struct List {
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl audit verify
+  walletctl audit verify --stores
   walletctl audit verify --cut 42:9b74c9897bac770ffc029102a200c5de9b74c9897bac770ffc029102a200c5de")]
 pub struct Verify {
     /// A cut that was written down: proves that nothing up to it was changed or cut off
     #[arg(long, value_name = "SEQ:HASH")]
     cut: Option<WrittenCut>,
+    /// Every store that follows the ledger as well: audit trail, events, wallet rows, cached balances
+    #[arg(long)]
+    stores: bool,
 }
 
 /// A cut as people write it down.
@@ -111,7 +115,7 @@ async fn list(ctx: &Context, args: List) -> Result<(), CliError> {
 
 async fn verify(ctx: &Context, args: Verify) -> Result<(), CliError> {
     ctx.out().check::<Check>()?;
-    let answer = ctx.api()?.verify(&VerifyRequest { cut: args.cut.map(|cut| cut.0) }).await?;
+    let answer = ctx.api()?.verify(&VerifyRequest { cut: args.cut.map(|cut| cut.0), stores: args.stores }).await?;
     let found = &answer.body;
     let mut rows = ctx.out().rows::<Check>("verification")?;
     for check in &found.checks {

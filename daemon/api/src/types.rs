@@ -734,6 +734,28 @@ pub struct VerifyRequest {
     /// A cut that was written down, `SEQ:HASH`: proves that nothing up to it was changed or cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
+    /// Hold every store that follows the ledger (audit trail, events, wallet rows, cached balances) against it, whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stores: bool,
+}
+
+/// How far a rebuild is: one line a step, the last one with `finished`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RebuildStep {
+    /// What is rebuilt: `wallets`, `balances`, `audit` or `events`.
+    pub store: String,
+    /// What the numbers count: `wallets` or `records`.
+    pub unit: String,
+    /// How many are done.
+    pub done: u64,
+    /// Of how many, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
+    /// True on the last line of a rebuild that is done.
+    pub finished: bool,
+    /// Why it ended early; running it again is safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What verification found.

@@ -2,5 +2,6 @@
 
 pub mod connection;
 pub mod embedded;
+pub mod finding;
 pub mod mysql;
 pub mod schema;

@@ -12,7 +12,7 @@
 //! restore replays its accepted rows; its refused rows are judged anew).
 
 mod read;
-mod remote;
+pub(crate) mod remote;
 mod write;
 
 use std::{

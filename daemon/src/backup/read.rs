@@ -17,8 +17,7 @@ use wallet_api::types::JournalLine;
 use wallet_core::{
     account::Account,
     cut::{Cut, Hash},
-    ids::Actor,
-    journal::{Event, Record, Stored},
+    journal::Stored,
     ledger::Auditor,
     ports::{Clock, LedgerStore, StoreError},
 };
@@ -115,19 +114,10 @@ where
 
 /// The record that begins the new epoch.
 fn raise(head: Cut, header: &Header, clock: &dyn Clock) -> Result<Stored, BackupError> {
-    let too_far = || BackupError::damaged("its numbers cannot be counted on");
     let text = format!("restored from the backup of {} at record {}", header.created_at, head.seq);
-    let record = Record {
-        seq: head.seq.checked_add(1).ok_or_else(too_far)?,
-        epoch: head.epoch.checked_add(1).ok_or_else(too_far)?,
-        recorded_at: clock.now().max(head.recorded_at.plus_micros(1)),
-        actor: Actor::system(),
-        key: None,
-        request: None,
-        group: None,
-        event: Event::EpochRaised { reason: text.parse().map_err(BackupError::damaged)? },
-    };
-    Ok(Stored::seal(record, head.hash, None))
+    let reason = text.parse().map_err(BackupError::damaged)?;
+    let too_far = || BackupError::damaged("its numbers cannot be counted on");
+    Stored::raising_epoch(head, clock.now(), reason).ok_or_else(too_far)
 }
 
 /// Holds every account of the store against what the records make of it.

@@ -1,11 +1,11 @@
-//! The journal of a running daemon, through its socket: two requests on one connection.
+//! A running daemon, through its socket: its journal, and what it is told to do.
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
-    Request, StatusCode,
+    Method, Request, StatusCode,
     body::Incoming,
     client::conn::http1::{SendRequest, handshake},
 };
@@ -20,14 +20,14 @@ use super::{BackupError, cut};
 pub(super) const MAX_LINE: usize = 1 << 20;
 
 /// A connection to a daemon.
-pub(super) struct Remote {
+pub(crate) struct Remote {
     socket: PathBuf,
     send: SendRequest<Empty<Bytes>>,
     connection: AbortHandle,
 }
 
 impl Remote {
-    pub(super) async fn connect(socket: &Path) -> Result<Self, BackupError> {
+    pub(crate) async fn connect(socket: &Path) -> Result<Self, BackupError> {
         let fail = |what: String| BackupError::Daemon { socket: socket.to_owned(), what };
         let stream = UnixStream::connect(socket).await.map_err(|error| fail(error.to_string()))?;
         let (send, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| fail(error.to_string()))?;
@@ -40,7 +40,11 @@ impl Remote {
     }
 
     async fn get(&mut self, path: &str) -> Result<Incoming, BackupError> {
-        let request = Request::get(path).header("host", "localhost").body(Empty::new());
+        self.send(Method::GET, path).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str) -> Result<Incoming, BackupError> {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost").body(Empty::new());
         let request = request.map_err(|error| self.fail(error))?;
         let answer = self.send.send_request(request).await.map_err(|error| self.fail(error))?;
         let status = answer.status();
@@ -62,9 +66,15 @@ impl Remote {
     }
 
     /// The journal up to a record, as lines.
-    pub(super) async fn journal(&mut self, to: u64) -> Result<JournalLines<'_>, BackupError> {
+    pub(super) async fn journal(&mut self, to: u64) -> Result<Lines<'_>, BackupError> {
         let body = self.get(&format!("/v1/journal?to={to}")).await?;
-        Ok(JournalLines { remote: self, body, waiting: Vec::new(), start: 0 })
+        Ok(Lines { remote: self, body, waiting: Vec::new(), start: 0 })
+    }
+
+    /// Tells the daemon to do something; what it says of it, as lines.
+    pub(crate) async fn post(&mut self, path: &str) -> Result<Lines<'_>, BackupError> {
+        let body = self.send(Method::POST, path).await?;
+        Ok(Lines { remote: self, body, waiting: Vec::new(), start: 0 })
     }
 }
 
@@ -75,16 +85,16 @@ impl Drop for Remote {
 }
 
 /// Lines of a body that is still arriving.
-pub(super) struct JournalLines<'a> {
+pub(crate) struct Lines<'a> {
     remote: &'a Remote,
     body: Incoming,
     waiting: Vec<u8>,
     start: usize,
 }
 
-impl JournalLines<'_> {
+impl Lines<'_> {
     /// The next line, without its line break. A stream that breaks off is an error.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, BackupError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, BackupError> {
         loop {
             let rest = self.waiting.get(self.start..).unwrap_or_default();
             if let Some(length) = rest.iter().position(|byte| *byte == b'\n') {
@@ -93,13 +103,13 @@ impl JournalLines<'_> {
                 return Ok(Some(line));
             }
             if rest.len() > MAX_LINE {
-                return Err(self.remote.fail("a line of the journal is too long"));
+                return Err(self.remote.fail("a line is too long"));
             }
             self.waiting.drain(..self.start);
             self.start = 0;
             match self.body.frame().await {
                 None if self.waiting.is_empty() => return Ok(None),
-                None => return Err(self.remote.fail("the journal breaks off")),
+                None => return Err(self.remote.fail("the stream breaks off")),
                 Some(Err(error)) => return Err(self.remote.fail(error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {

@@ -20,10 +20,11 @@ use crate::{
     gateway::{Edge, Services},
     services::{
         assets::AssetService,
-        audit::Audit,
+        audit::{Audit, Followers},
         balances::Balances,
         commits::Commits,
         projections::{self, Effect, Projections, check_not_ahead, effects},
+        rebuild::Rebuild,
         relay::Relay,
         status::StatusService,
         transactions::{Limits, Transactions},
@@ -68,7 +69,16 @@ impl Daemon {
         }
         let projections = Arc::new(Projections::new(&ledger, &bus, kept));
         let holder = holder();
-        let relay = Arc::new(Relay::new(Arc::clone(&ledger), bus, Arc::clone(&leases), holder.as_str()));
+        let relay = Relay::new(Arc::clone(&ledger), Arc::clone(&bus), Arc::clone(&leases), holder.as_str());
+        let relay = Arc::new(relay);
+        let rebuild = Rebuild::new(
+            Arc::clone(&ledger),
+            Arc::clone(&wallets),
+            Arc::clone(&cache),
+            Arc::clone(&audit),
+            Arc::clone(&bus),
+        );
+        let followers = Followers { wallets: Arc::clone(&wallets), cache: Arc::clone(&cache), bus };
         let wallets = Wallets::new(wallets, Arc::clone(&ledger), commits, Arc::clone(&clock));
 
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -89,7 +99,8 @@ impl Daemon {
             transactions,
             wallets,
             balances: Balances::new(Arc::clone(&ledger), cache, Arc::clone(&clock)),
-            audit: Audit::new(Arc::clone(&ledger), audit),
+            audit: Audit::new(Arc::clone(&ledger), audit, followers),
+            rebuild,
             assets: AssetService::new(Arc::clone(&ledger)),
             status: StatusService::new(ledger, clock, progress, engines, draining),
         };

@@ -98,6 +98,15 @@ impl Context {
         .into())
     }
 
+    /// Only who may steer the daemon goes on.
+    pub(super) fn admin(&self) -> Result<(), Fault> {
+        if self.caller.permissions.contains(&Permission::Admin) {
+            return Ok(());
+        }
+        let detail = format!("{} lacks the permission admin, which steering the daemon needs", self.caller.actor);
+        Err(Problem::new("forbidden", detail).into())
+    }
+
     /// A past moment needs a permission of its own.
     pub(super) fn may_backdate(&self, asked: bool) -> Result<(), Fault> {
         if !asked || self.caller.permissions.contains(&Permission::Backdate) {

@@ -25,8 +25,8 @@ pub use self::{
     listener::Listener,
 };
 use crate::services::{
-    assets::AssetService, audit::Audit, balances::Balances, status::StatusService, transactions::Transactions,
-    wallets::Wallets,
+    assets::AssetService, audit::Audit, balances::Balances, rebuild::Rebuild, status::StatusService,
+    transactions::Transactions, wallets::Wallets,
 };
 
 /// Every service the handlers use.
@@ -40,6 +40,8 @@ pub struct Services {
     pub balances: Balances,
     /// Audit Service.
     pub audit: Audit,
+    /// Rebuilding what follows the ledger.
+    pub rebuild: Rebuild,
     /// Assets.
     pub assets: AssetService,
     /// What the daemon says about itself.

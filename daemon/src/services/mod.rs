@@ -8,6 +8,7 @@ mod error;
 pub mod moments;
 mod pace;
 pub mod projections;
+pub mod rebuild;
 pub mod relay;
 pub mod status;
 #[cfg(test)]

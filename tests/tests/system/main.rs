@@ -18,5 +18,6 @@ mod life;
 mod money;
 mod pkdd99;
 mod readme;
+mod rebuild;
 mod sample;
 mod storage;

@@ -275,6 +275,21 @@ impl PartialEq for Stored {
 impl Eq for Stored {}
 
 impl Stored {
+    /// The record that begins the epoch behind `head`. None if its numbers cannot be counted on.
+    pub fn raising_epoch(head: Cut, now: Timestamp, reason: Reason) -> Option<Self> {
+        let record = Record {
+            seq: head.seq.checked_add(1)?,
+            epoch: head.epoch.checked_add(1)?,
+            recorded_at: now.max(head.recorded_at.plus_micros(1)),
+            actor: Actor::system(),
+            key: None,
+            request: None,
+            group: None,
+            event: Event::EpochRaised { reason },
+        };
+        Some(Self::seal(record, head.hash, None))
+    }
+
     /// Seals a record behind `previous`.
     pub fn seal(record: Record, previous: Hash, trace: Option<Box<str>>) -> Self {
         let bytes = record.to_bytes();

@@ -28,4 +28,7 @@ pub trait EventBus: Send + Sync {
 
     /// Waits until something with a seq above `after` is published.
     async fn wait(&self, after: u64) -> Result<(), StoreError>;
+
+    /// Drops everything that was published, to be published anew from the journal by whoever leads the relay.
+    async fn clear(&self) -> Result<(), StoreError>;
 }

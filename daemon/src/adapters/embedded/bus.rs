@@ -79,6 +79,11 @@ impl EventBus for LocalBus {
         let moved = tail.wait_for(|tail| tail.is_some_and(|cut| cut.seq > after)).await;
         moved.map(drop).map_err(|error| StoreError::unavailable(STORE, error))
     }
+
+    /// Nothing is stored twice here: the journal is what is published.
+    async fn clear(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

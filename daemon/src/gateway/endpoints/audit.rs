@@ -19,7 +19,7 @@ use super::{
     },
     limit, read,
 };
-use crate::services::moments::Moments;
+use crate::services::{audit::Wish, moments::Moments};
 
 /// List records of the audit trail, newest first.
 #[utoipa::path(get, path = "/v1/audit/records", tag = "audit", params(AuditFilter),
@@ -69,10 +69,10 @@ pub(super) async fn verify(
     _: Context,
     Body(body): Body<VerifyRequest>,
 ) -> Result<Json<Verification>, Fault> {
-    let written_down = body.cut.as_deref().map(written_down).transpose()?;
+    let wish = Wish { cut: body.cut.as_deref().map(written_down).transpose()?, stores: body.stores };
     // A walk over the whole journal outlives the request's time limit: it runs on its own.
     let audit = services.audit.clone();
-    let found = tokio::spawn(async move { audit.verify(written_down).await })
+    let found = tokio::spawn(async move { audit.verify(wish).await })
         .await
         .map_err(|_| Fault::from(Problem::new("internal", "the verification ended early")))??;
     let checks = found.checks.iter().map(|check| Check {

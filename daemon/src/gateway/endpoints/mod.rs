@@ -1,5 +1,6 @@
 //! The endpoints, one file a topic.
 
+mod admin;
 mod assets;
 mod audit;
 mod balances;
@@ -69,4 +70,5 @@ pub(super) fn router() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(reports::journal))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
+        .routes(routes!(admin::rebuild))
 }

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use wallet_core::{
-    account::Status,
+    account::{Account, Status},
     ids::WalletId,
     journal::{Event, Record, Stored, genesis},
     money::Balance,
@@ -214,7 +214,19 @@ async fn account(
     epoch: u64,
     wallet: WalletId,
 ) -> Result<Option<(WalletId, CachedBalance)>, StoreError> {
-    let Some(account) = ledger.account(&wallet).await? else { return Ok(None) };
+    match ledger.account(&wallet).await? {
+        Some(account) => cached(ledger, epoch, &account).await,
+        None => Ok(None),
+    }
+}
+
+/// What the cache is to hold of an account; none for one that is no wallet.
+pub async fn cached(
+    ledger: &dyn LedgerStore,
+    epoch: u64,
+    account: &Account,
+) -> Result<Option<(WalletId, CachedBalance)>, StoreError> {
+    let Some(wallet) = account.id.wallet() else { return Ok(None) };
     let Some(record) = ledger.record(account.seq).await? else { return Ok(None) };
     let balance = CachedBalance {
         epoch,
@@ -224,5 +236,5 @@ async fn account(
         status: account.status,
         recorded_at: record.record.recorded_at,
     };
-    Ok(Some((wallet, balance)))
+    Ok(Some((wallet.clone(), balance)))
 }

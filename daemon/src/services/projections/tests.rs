@@ -42,6 +42,11 @@ impl EventBus for ListBus {
         }
         Ok(())
     }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap().clear();
+        Ok(())
+    }
 }
 
 /// An effect that notes what it gets, and fails when told.

@@ -14,6 +14,9 @@ use wallet_core::{
     time::Timestamp,
 };
 
+mod stores;
+
+pub use self::stores::Followers;
 use super::ServiceError;
 
 /// Records read at a time.
@@ -48,12 +51,22 @@ pub struct Verification {
 pub struct Audit {
     ledger: Arc<dyn LedgerStore>,
     trail: Arc<dyn AuditStore>,
+    followers: Followers,
+}
+
+/// What a verification is to look at besides the ledger and its audit trail.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// A cut that was written down.
+    pub cut: Option<(u64, Hash)>,
+    /// Every store that follows the ledger, up to its head.
+    pub stores: bool,
 }
 
 impl Audit {
-    /// Over this ledger and this audit trail.
-    pub fn new(ledger: Arc<dyn LedgerStore>, trail: Arc<dyn AuditStore>) -> Self {
-        Self { ledger, trail }
+    /// Over this ledger, this audit trail and the other stores that follow.
+    pub fn new(ledger: Arc<dyn LedgerStore>, trail: Arc<dyn AuditStore>, followers: Followers) -> Self {
+        Self { ledger, trail, followers }
     }
 
     /// Records of the audit trail, newest first.
@@ -61,8 +74,9 @@ impl Audit {
         Ok(self.trail.list(query).await?)
     }
 
-    /// Verifies everything up to the present head, and a cut that was written down (`SEQ:HASH`).
-    pub async fn verify(&self, written_down: Option<(u64, Hash)>) -> Result<Verification, ServiceError> {
+    /// Verifies everything up to the present head, and what else is wished for.
+    pub async fn verify(&self, wish: Wish) -> Result<Verification, ServiceError> {
+        let written_down = wish.cut;
         let started = Instant::now();
         let cut = self.ledger.head().await?;
         let mut walk = Walk::new(self.ledger.id(), written_down);
@@ -73,7 +87,13 @@ impl Audit {
         if sound {
             checks.push(self.check_accounts(cut, walk.auditor).await?);
         }
-        checks.push(self.check_trail(cut).await?);
+        let (ledger, Followers { wallets, cache, bus }) = (&*self.ledger, &self.followers);
+        checks.push(stores::trail(ledger, &*self.trail, cut, wish.stores).await?);
+        if wish.stores {
+            checks.push(stores::events(ledger, &**bus, cut).await?);
+            checks.push(stores::wallets(ledger, &**wallets, cut).await?);
+            checks.push(stores::balances(ledger, &**cache, cut).await?);
+        }
         if let Some((seq, _)) = written_down {
             let fault = walk
                 .written_down
@@ -162,64 +182,6 @@ impl Audit {
         }
         let detail = format!("{checked} wallets hold what their records make");
         Ok(Check { name: "accounts", fault: None, count: checked, detail })
-    }
-
-    /// The audit trail against the ledger's journal.
-    async fn check_trail(&self, cut: Cut) -> Result<Check, ServiceError> {
-        let mut seen = 0;
-        loop {
-            let copies = match self.trail.records(seen, PAGE).await {
-                Ok(copies) => copies,
-                Err(StoreError::Corrupt { what, .. }) => {
-                    return Ok(fault("audit", seen, format!("behind record {seen}: {what}")));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let originals = match self.ledger.records(seen, PAGE).await {
-                Ok(originals) => originals,
-                Err(StoreError::Corrupt { what, .. }) => {
-                    return Ok(fault("audit", seen, format!("the ledger behind record {seen}: {what}")));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if copies.is_empty() {
-                break;
-            }
-            let mut originals = originals.iter();
-            for copy in copies {
-                let number = copy.record.seq;
-                if number != seen + 1 {
-                    return Ok(fault("audit", seen, format!("record {} is missing from the audit trail", seen + 1)));
-                }
-                let Some(original) = originals.next() else {
-                    return Ok(fault(
-                        "audit",
-                        seen,
-                        format!("record {number} is in the audit trail but not in the ledger"),
-                    ));
-                };
-                if original.hash != copy.hash || original.bytes != copy.bytes {
-                    return Ok(fault(
-                        "audit",
-                        seen,
-                        format!("record {number} differs between the ledger and the audit trail"),
-                    ));
-                }
-                seen = number;
-                if seen >= cut.seq {
-                    break;
-                }
-            }
-            if seen >= cut.seq {
-                break;
-            }
-        }
-        let behind = cut.seq.saturating_sub(seen);
-        let detail = match behind {
-            0 => format!("{seen} records are the same in the audit trail"),
-            _ => format!("{seen} records are the same in the audit trail; {behind} have not reached it yet"),
-        };
-        Ok(Check { name: "audit", fault: None, count: seen, detail })
     }
 }
 
