@@ -4,4 +4,6 @@ pub mod connection;
 pub mod embedded;
 pub mod finding;
 pub mod mysql;
+pub mod postgres;
+mod recent;
 pub mod schema;

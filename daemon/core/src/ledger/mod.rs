@@ -56,6 +56,12 @@ pub enum ClockSkew {
         /// By how much; back is negative.
         micros: i64,
     },
+    /// The store's server and this machine do not agree on the time.
+    #[error("the ledger server's clock is {} s from this machine's", .micros / SECOND)]
+    Apart {
+        /// By how much; a server behind is negative.
+        micros: i64,
+    },
 }
 
 /// What requests have to see before they can be decided.

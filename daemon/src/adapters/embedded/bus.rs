@@ -13,7 +13,7 @@ use wallet_core::{
     ports::{EventBus, LedgerStore, StoreError},
 };
 
-use super::recent::Recent;
+use crate::adapters::recent::Recent;
 
 const STORE: &str = "event bus";
 /// The [`EventBus`] of one process, over its ledger.

@@ -10,6 +10,5 @@ pub mod clock;
 pub mod leases;
 pub mod ledger;
 pub mod limiter;
-mod recent;
 pub mod sqlite;
 pub mod wallets;

@@ -37,7 +37,7 @@ use wallet_core::{
 };
 
 use self::tail::Tail;
-use super::recent::Recent;
+use crate::adapters::recent::Recent;
 
 /// The name errors give this store.
 const STORE: &str = "ledger";

@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// A window that ends with the last record pushed; never with a gap in it.
 #[derive(Default)]
-pub(super) struct Recent(Mutex<Window>);
+pub(crate) struct Recent(Mutex<Window>);
 
 #[derive(Default)]
 struct Window {
@@ -45,7 +45,7 @@ impl Recent {
     }
 
     /// Adds records in order. What does not follow starts a new window.
-    pub(super) fn push(&self, records: &[Arc<Stored>]) {
+    pub(crate) fn push(&self, records: &[Arc<Stored>]) {
         let mut window = self.window();
         for record in records {
             window.push(record);
@@ -53,7 +53,7 @@ impl Recent {
     }
 
     /// The records behind `after`, at most `limit`; none if the first of them is not here.
-    pub(super) fn behind(&self, after: u64, limit: usize) -> Option<Vec<Arc<Stored>>> {
+    pub(crate) fn behind(&self, after: u64, limit: usize) -> Option<Vec<Arc<Stored>>> {
         let window = self.window();
         let first = window.records.front()?.record.seq;
         let skip = after.checked_add(1)?.checked_sub(first)?;

@@ -1,0 +1,79 @@
+//! The ledger on PostgreSQL, shared by any number of daemons.
+//!
+//! One row, the clock, is the ledger's lock: whoever holds it is the only writer, so all daemons' batches are in one total
+//! order and accounts need no locks of their own. A commit is one transaction in two round trips of pipelined statements
+//! ([`commit`]); reads go over a bounded pool ([`read`], [`past`]). Plain SQL only: `migrations/postgres`.
+//!
+//! What this daemon keeps in memory (accounts, assets, the last records) is used only while the clock row proves that
+//! nobody else has written. An error says whether the commit certainly did not happen ([`errors`]); a lost answer is
+//! settled by looking, under the clock row's lock.
+//!
+//! Cost: one connection for the writer, the pool's for readers; 250 bytes an account kept, at most
+//! [`commit::CACHED_ACCOUNTS`]; the last records ([`super::recent`]).
+
+mod codec;
+mod commit;
+mod errors;
+mod facts;
+mod leases;
+mod link;
+mod past;
+mod read;
+mod rows;
+mod schema;
+mod session;
+mod write;
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_postgres::Pool;
+use tokio::sync::Mutex;
+use wallet_core::{cut::Hash, journal::genesis, ports::Clock};
+
+use self::{commit::Writer, link::Link};
+pub use self::{
+    facts::{Facts, PoolUse, Setting, facts},
+    leases::PostgresLeases,
+    schema::{migrate, schema},
+};
+use super::{connection::Connection, recent::Recent, schema::OpenError};
+
+/// The name errors give this store.
+const STORE: &str = "ledger";
+
+/// The ledger on PostgreSQL.
+pub struct PostgresLedger {
+    id: String,
+    genesis: Hash,
+    link: Link,
+    pool: Pool,
+    /// Most time for one operation.
+    limit: Duration,
+    clock: Arc<dyn Clock>,
+    writer: Mutex<Writer>,
+    recent: Recent,
+}
+
+impl PostgresLedger {
+    /// Opens a ledger whose schema is this program's. A new one gets `new_id`; of several daemons that open a new one at
+    /// once, all get the id of the first.
+    pub async fn open(connection: &Connection, new_id: String, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let found = schema(connection).await?;
+        if !found.is_current() {
+            return Err(OpenError::Schema { store: STORE, schema: found });
+        }
+        let link = Link::new(connection, "walletd ledger")?;
+        let pool = link.pool(connection.pool)?;
+        let id = schema::identify(&link, &new_id).await?;
+        Ok(Self {
+            genesis: genesis(&id),
+            id,
+            link,
+            pool,
+            limit: connection.timeout,
+            clock,
+            writer: Mutex::new(Writer::new()),
+            recent: Recent::default(),
+        })
+    }
+}
