@@ -22,6 +22,7 @@ use crate::{
             ledger::{FjallLedger, LedgerOptions},
             wallets::SqliteWallets,
         },
+        mysql::MysqlWallets,
         schema::OpenError,
     },
     config::{Config, Store},
@@ -111,8 +112,8 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
 }
 
 /// Opens every store of a configuration.
-pub async fn open(config: &Config, _how: Opening) -> anyhow::Result<Stores> {
-    for (name, store) in config.stores.each() {
+pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
+    for (name, store) in config.stores.each().into_iter().filter(|(name, _)| *name != "wallets") {
         if let Some(connection) = connection(name, store)? {
             let why = format!("this walletd has no adapter for {}", connection.url);
             return Err(OpenError::configuration(name, why).into());
@@ -134,9 +135,18 @@ pub async fn open(config: &Config, _how: Opening) -> anyhow::Result<Stores> {
         let (place, id) = (places.audit, ledger.id().to_owned());
         blocking(move || SqliteAudit::open(&place, &id)).await?
     };
-    let wallets: Arc<dyn WalletStore> = {
-        engine("wallets", "sqlite");
-        blocking(move || SqliteWallets::open(&places.wallets)).await?
+    let wallets: Arc<dyn WalletStore> = match connection("wallets", &config.stores.wallets)? {
+        Some(server) => {
+            engine("wallets", "mysql");
+            if how == Opening::Migrate {
+                MysqlWallets::migrate(&server).await?;
+            }
+            Arc::new(or_later(MysqlWallets::open(&server).await, || MysqlWallets::lazy(&server))?)
+        }
+        None => {
+            engine("wallets", "sqlite");
+            blocking(move || SqliteWallets::open(&places.wallets)).await?
+        }
     };
     let bus: Arc<dyn EventBus> = {
         engine("events", "in process");
@@ -149,6 +159,18 @@ pub async fn open(config: &Config, _how: Opening) -> anyhow::Result<Stores> {
     engine("rate limit", "in process");
     engine("identity", "peer credentials");
     Ok(Stores { ledger, wallets, audit, bus, cache, leases, clock, engines })
+}
+
+/// A store that follows the ledger may be down when the daemon starts: money moves without it, and it is used once it
+/// answers. What is wrong with it otherwise (schema, configuration, damage) is said at once.
+fn or_later<T>(opened: Result<T, OpenError>, lazily: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    match opened {
+        Err(OpenError::Store(error @ StoreError::Unavailable { .. })) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a store is down; it is used when it answers");
+            lazily()
+        }
+        opened => opened,
+    }
 }
 
 /// Opens an embedded store, which waits on files.

@@ -303,8 +303,8 @@ pub async fn check_not_ahead(
     bus: &dyn EventBus,
 ) -> Result<(), AheadError> {
     // The ledger is asked last: other daemons may commit, and their projections move on, while this looks.
-    let seq = wallets.position().await?;
-    let cuts = [("audit", audit.head().await?), ("events", bus.tail().await?)];
+    let seq = if_up(wallets.position().await)?.unwrap_or_default();
+    let cuts = [("audit", if_up(audit.head().await)?.flatten()), ("events", if_up(bus.tail().await)?.flatten())];
     let head = ledger.head().await?;
     if seq > head.seq {
         return Err(AheadError::Ahead { projection: "wallets", at: Standing { seq, cut: None }, head });
@@ -318,6 +318,14 @@ pub async fn check_not_ahead(
         }
     }
     Ok(())
+}
+
+/// A store that is down is no reason not to serve: its follower meets the same contradiction once it answers.
+fn if_up<T>(asked: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match asked {
+        Err(StoreError::Unavailable { .. }) => Ok(None),
+        asked => asked.map(Some),
+    }
 }
 
 #[cfg(test)]
