@@ -23,6 +23,7 @@ use crate::{
             wallets::SqliteWallets,
         },
         mysql::MysqlWallets,
+        postgres::{self, PostgresLeases, PostgresLedger},
         schema::OpenError,
     },
     config::{Config, Store},
@@ -113,7 +114,7 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
 
 /// Opens every store of a configuration.
 pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
-    for (name, store) in config.stores.each().into_iter().filter(|(name, _)| *name != "wallets") {
+    for (name, store) in config.stores.each().into_iter().filter(|(name, _)| !["ledger", "wallets"].contains(name)) {
         if let Some(connection) = connection(name, store)? {
             let why = format!("this walletd has no adapter for {}", connection.url);
             return Err(OpenError::configuration(name, why).into());
@@ -124,12 +125,21 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
     let mut engines = BTreeMap::new();
     let mut engine = |port: &str, adapter: &str| drop(engines.insert(port.to_owned(), adapter.to_owned()));
 
-    let ledger: Arc<dyn LedgerStore> = {
-        engine("ledger", "fjall");
-        let options = ledger_options(config, Arc::clone(&clock), None);
-        blocking(move || FjallLedger::open(options)).await?
+    let (ledger, leases): (Arc<dyn LedgerStore>, Arc<dyn Leases>) = match connection("ledger", &config.stores.ledger)? {
+        Some(server) => {
+            engine("ledger", "postgres");
+            if how == Opening::Migrate {
+                postgres::migrate(&server).await?;
+            }
+            let ledger = PostgresLedger::open(&server, new_ledger_id(), Arc::clone(&clock)).await?;
+            (Arc::new(ledger), Arc::new(PostgresLeases::open(&server).await?))
+        }
+        None => {
+            engine("ledger", "fjall");
+            let options = ledger_options(config, Arc::clone(&clock), None);
+            (blocking(move || FjallLedger::open(options)).await?, Arc::new(LocalLeases::default()))
+        }
     };
-    let leases: Arc<dyn Leases> = Arc::new(LocalLeases::default());
     let audit: Arc<dyn AuditStore> = {
         engine("audit", "sqlite");
         let (place, id) = (places.audit, ledger.id().to_owned());
