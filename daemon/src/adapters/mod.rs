@@ -6,4 +6,5 @@ pub mod finding;
 pub mod mysql;
 pub mod postgres;
 mod recent;
+pub mod redis;
 pub mod schema;

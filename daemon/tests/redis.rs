@@ -1,0 +1,458 @@
+//! The cache and the limiter on a real Redis: `WALLETD_TEST_REDIS_URL` names it (`redis://host:port`, no database).
+//! Without it these tests say so and check nothing. `WALLETD_TEST_REDIS_CLUSTER_URL` may name a cluster as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+#![allow(clippy::print_stdout, reason = "a test that checks nothing says so")]
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use wallet_core::{
+    account::Status,
+    conformance::{Bed, CACHE_CHECKS, run_all},
+    ids::WalletId,
+    money::Balance,
+    ports::{BalanceCache, CachePosition, CachedBalance, Rate, RateLimiter, StoreError, Verdict},
+    time::Timestamp,
+};
+use walletd::adapters::{
+    connection::Connection,
+    embedded::limiter::LocalLimiter,
+    redis::{RedisCache, RedisLimiter},
+};
+
+/// The databases that tests flush, one each; the others share number 0.
+const FLUSHED: u8 = 7;
+const COPIED: u8 = 8;
+
+fn server() -> Option<String> {
+    let url = std::env::var("WALLETD_TEST_REDIS_URL").ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        println!("skipped: WALLETD_TEST_REDIS_URL names no server");
+    }
+    url
+}
+
+fn cluster() -> Option<String> {
+    let url = std::env::var("WALLETD_TEST_REDIS_CLUSTER_URL").ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        println!("skipped: WALLETD_TEST_REDIS_CLUSTER_URL names no cluster");
+    }
+    url
+}
+
+fn connection(url: &str) -> Connection {
+    Connection { url: url.parse().unwrap(), tls: None, pool: 4, timeout: Duration::from_secs(2) }
+}
+
+/// Ids that no other run has.
+fn unique(name: &str) -> String {
+    format!("{name}-{}", uuid::Uuid::new_v4())
+}
+
+async fn by_hand(url: &str) -> MultiplexedConnection {
+    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+async fn keys(hand: &mut MultiplexedConnection, ledger: &str) -> Vec<String> {
+    let mut keys: Vec<String> = redis::cmd("KEYS").arg(format!("wallet:{{{ledger}.*")).query_async(hand).await.unwrap();
+    keys.sort();
+    keys
+}
+
+fn id(text: &str) -> WalletId {
+    text.parse().unwrap()
+}
+
+fn state(epoch: u64, seq: u64) -> CachedBalance {
+    CachedBalance {
+        epoch,
+        seq,
+        balance: Balance::from_units(i128::from(seq), 2).unwrap(),
+        asset: "EUR".parse().unwrap(),
+        status: Status::Active,
+        recorded_at: Timestamp::from_micros(i64::try_from(seq).unwrap()),
+    }
+}
+
+fn at(seq: u64) -> CachePosition {
+    CachePosition { epoch: 1, seq }
+}
+
+struct Server(String);
+
+#[async_trait]
+impl Bed<dyn BalanceCache> for Server {
+    async fn fresh(&self, id: &str) -> Result<Arc<dyn BalanceCache>, StoreError> {
+        Ok(Arc::new(RedisCache::open(&connection(&self.0), &unique(id)).await.unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn the_cache_on_redis_keeps_every_promise() {
+    let Some(url) = server() else { return };
+    if let Err(broken) = run_all(CACHE_CHECKS, &Server(url)).await {
+        panic!("{broken}");
+    }
+}
+
+#[tokio::test]
+async fn the_cache_on_a_cluster_keeps_every_promise() {
+    let Some(url) = cluster() else { return };
+    if let Err(broken) = run_all(CACHE_CHECKS, &Server(url.clone())).await {
+        panic!("{broken}");
+    }
+    let cache = RedisCache::open(&connection(&url), &unique("spread")).await.unwrap();
+    let balances: Vec<_> = (0..500).map(|n| (id(&format!("w{n}")), state(1, n + 1))).collect();
+    cache.follow(&balances, 0, at(500)).await.unwrap();
+    for (wallet, balance) in &balances {
+        assert_eq!(cache.get(wallet).await.unwrap(), (Some(balance.clone()), 500));
+    }
+    assert!(!cache.facts().await.unwrap().version.is_empty());
+}
+
+#[tokio::test]
+async fn wallets_are_spread_over_buckets_of_one_hash_slot_each() {
+    let Some(url) = server() else { return };
+    let ledger = unique("slots");
+    let cache = RedisCache::open(&connection(&url), &ledger).await.unwrap();
+    let balances: Vec<_> = (0..500).map(|n| (id(&format!("w{n}")), state(1, n + 1))).collect();
+    cache.follow(&balances, 0, at(500)).await.unwrap();
+    for (wallet, balance) in &balances {
+        assert_eq!(cache.get(wallet).await.unwrap(), (Some(balance.clone()), 500));
+    }
+    let mut buckets = HashMap::new();
+    for key in keys(&mut by_hand(&url).await, &ledger).await {
+        let tag = key[key.find('{').unwrap()..=key.find('}').unwrap()].to_owned();
+        *buckets.entry(tag).or_insert(0) += 1;
+    }
+    assert_eq!(buckets.values().sum::<usize>(), 500 + buckets.len(), "each bucket has its own copy of the position");
+    let facts = cache.facts().await.unwrap();
+    assert!(!facts.version.is_empty() && !facts.eviction.is_empty(), "{facts:?}");
+    assert!(buckets.len() > 16 && buckets.values().all(|count| *count < 60), "{buckets:?}");
+}
+
+#[tokio::test]
+async fn after_a_flush_the_cache_fills_again_and_holds_nothing_old() {
+    let Some(url) = server() else { return };
+    let url = format!("{url}/{FLUSHED}");
+    let ledger = unique("flushed");
+    let cache = RedisCache::open(&connection(&url), &ledger).await.unwrap();
+    let balances: Vec<_> = (0..100).map(|n| (id(&format!("w{n}")), state(1, n + 1))).collect();
+    cache.follow(&balances, 0, at(100)).await.unwrap();
+    let mut hand = by_hand(&url).await;
+    redis::cmd("FLUSHDB").exec_async(&mut hand).await.unwrap();
+    redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut hand).await.unwrap();
+    assert_eq!(cache.get(&id("w1")).await.unwrap(), (None, 0));
+    assert_eq!(cache.position().await.unwrap(), CachePosition::default());
+    // A commit's balance, and a message read before the flush: nobody knows yet what was missed.
+    cache.put_if_newer(&[(id("w1"), state(1, 101))], 101).await.unwrap();
+    cache.put_if_newer(&[(id("w2"), state(1, 3))], 3).await.unwrap();
+    // The follower goes on where it was.
+    cache.follow(&[(id("w3"), state(1, 102))], 100, at(102)).await.unwrap();
+    assert_eq!(cache.position().await.unwrap(), at(102));
+    for (wallet, expected) in [("w1", None), ("w2", None), ("w3", Some(state(1, 102)))] {
+        assert_eq!(cache.get(&id(wallet)).await.unwrap(), (expected, 102), "{wallet}");
+    }
+    cache.put_if_newer(&[(id("w1"), state(1, 103))], 103).await.unwrap();
+    assert_eq!(cache.get(&id("w1")).await.unwrap().0, Some(state(1, 103)));
+}
+
+/// What the ledger would say, from a journal that touches one wallet a record.
+#[derive(Default)]
+struct Journal {
+    touched: Vec<usize>,
+}
+
+impl Journal {
+    fn head(&self) -> u64 {
+        self.touched.len() as u64
+    }
+
+    /// The last record up to `seq` that touched a wallet.
+    fn last(&self, wallet: usize, seq: u64) -> Option<u64> {
+        (1..=seq).rev().find(|seq| self.touched[usize::try_from(*seq).unwrap() - 1] == wallet)
+    }
+
+    fn left(&self, from: u64, to: u64) -> Vec<(WalletId, CachedBalance)> {
+        let touched =
+            (0..WALLETS).filter_map(|wallet| Some((wallet, self.last(wallet, to).filter(|seq| *seq > from)?)));
+        touched.map(|(wallet, seq)| (name(wallet), state(1, seq))).collect()
+    }
+}
+
+const WALLETS: usize = 12;
+
+fn name(wallet: usize) -> WalletId {
+    id(&format!("w{wallet}"))
+}
+
+/// A small generator, so that a failure can be run again by its seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// One ledger, its cache, two daemons that follow it, commits whose messages come late, and a server that loses things.
+struct World {
+    journal: Journal,
+    cache: RedisCache,
+    hand: MultiplexedConnection,
+    ledger: String,
+    places: [u64; 2],
+    /// Balances on their way, with the position they were read at.
+    late: Vec<(usize, u64, u64)>,
+    copy: HashMap<String, String>,
+    hits: usize,
+}
+
+impl World {
+    async fn step(&mut self, dice: &mut Dice) {
+        match dice.below(100) {
+            0..25 => {
+                let wallet = usize::try_from(dice.below(WALLETS as u64)).unwrap();
+                self.journal.touched.push(wallet);
+                self.late.push((wallet, self.journal.head(), self.journal.head()));
+            }
+            25..50 => {
+                let follower = usize::try_from(dice.below(2)).unwrap();
+                let from = self.places[follower];
+                let to = from + dice.below(self.journal.head() - from + 1);
+                if to > from {
+                    self.cache.follow(&self.journal.left(from, to), from, at(to)).await.unwrap();
+                    self.places[follower] = to;
+                }
+            }
+            50..75 if !self.late.is_empty() => {
+                let which = usize::try_from(dice.below(self.late.len() as u64)).unwrap();
+                let (wallet, seq, read_at) = self.late.swap_remove(which);
+                self.cache.put_if_newer(&[(name(wallet), state(1, seq))], read_at).await.unwrap();
+            }
+            75..88 => self.evict(dice).await,
+            88..91 => self.copy = self.content().await,
+            91..93 => self.restart_from_copy().await,
+            93..95 => self.start_again(dice).await,
+            _ => {}
+        }
+    }
+
+    async fn content(&mut self) -> HashMap<String, String> {
+        let mut content = HashMap::new();
+        for key in keys(&mut self.hand, &self.ledger).await {
+            let value: String = redis::cmd("GET").arg(&key).query_async(&mut self.hand).await.unwrap();
+            content.insert(key, value);
+        }
+        content
+    }
+
+    async fn evict(&mut self, dice: &mut Dice) {
+        for key in keys(&mut self.hand, &self.ledger).await {
+            if dice.below(6) == 0 {
+                redis::cmd("DEL").arg(&key).exec_async(&mut self.hand).await.unwrap();
+            }
+        }
+    }
+
+    async fn restart_from_copy(&mut self) {
+        for key in keys(&mut self.hand, &self.ledger).await {
+            redis::cmd("DEL").arg(&key).exec_async(&mut self.hand).await.unwrap();
+        }
+        for (key, value) in &self.copy {
+            redis::cmd("SET").arg(key).arg(value).exec_async(&mut self.hand).await.unwrap();
+        }
+    }
+
+    /// A daemon restarts: it follows from where the cache says it is.
+    async fn start_again(&mut self, dice: &mut Dice) {
+        let position = self.cache.position().await.unwrap().seq;
+        let place = if position > 0 { position } else { self.journal.head() };
+        if position == 0 {
+            self.cache.follow(&[], place, at(place)).await.unwrap();
+        }
+        self.places[usize::try_from(dice.below(2)).unwrap()] = place;
+    }
+
+    async fn check(&mut self, seed: u64) {
+        for wallet in 0..WALLETS {
+            let (found, position) = self.cache.get(&name(wallet)).await.unwrap();
+            if let Some(found) = found {
+                self.hits += 1;
+                let known = position.max(found.seq);
+                let right = self.journal.last(wallet, known);
+                assert_eq!(Some(found.seq), right, "seed {seed}: wallet {wallet} at {known}, position {position}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_server_loses_no_balance_is_older_than_it_says() {
+    let Some(url) = server() else { return };
+    let url = format!("{url}/{COPIED}");
+    let mut hits = 0;
+    for seed in 0..12 {
+        let ledger = unique("lossy");
+        let cache = RedisCache::open(&connection(&url), &ledger).await.unwrap();
+        cache.follow(&[], 0, at(0)).await.unwrap();
+        let hand = by_hand(&url).await;
+        let (journal, copy) = (Journal::default(), HashMap::new());
+        let mut world = World { journal, cache, hand, ledger, places: [0; 2], late: Vec::new(), copy, hits: 0 };
+        let mut dice = Dice(seed);
+        for _ in 0..200 {
+            world.step(&mut dice).await;
+            world.check(seed).await;
+        }
+        hits += world.hits;
+    }
+    assert!(hits > 1_000, "the cache held too little for this to mean anything: {hits}");
+}
+
+/// Stands between a client and the server; can hold everything back.
+struct Gate {
+    port: u16,
+    shut: Arc<AtomicBool>,
+}
+
+impl Gate {
+    async fn before(url: &str) -> Self {
+        let server = url.trim_start_matches("redis://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shut = Arc::new(AtomicBool::new(false));
+        let held = shut.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&server).await.unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(pass(from_client, to_server, held.clone()));
+                tokio::spawn(pass(from_server, to_client, held.clone()));
+            }
+        });
+        Self { port, shut }
+    }
+}
+
+async fn pass(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, shut: Arc<AtomicBool>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        while shut.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_costs_one_time_limit_and_is_used_again_when_it_answers() {
+    let Some(url) = server() else { return };
+    let gate = Gate::before(&url).await;
+    let mut connection = connection(&format!("redis://127.0.0.1:{}", gate.port));
+    connection.timeout = Duration::from_millis(200);
+    let cache = RedisCache::open(&connection, &unique("silent")).await.unwrap();
+    cache.follow(&[(id("w"), state(1, 1))], 0, at(1)).await.unwrap();
+    gate.shut.store(true, Ordering::Relaxed);
+    let began = Instant::now();
+    assert!(matches!(cache.get(&id("w")).await, Err(StoreError::Unavailable { .. })));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let began = Instant::now();
+    for _ in 0..1_000 {
+        assert!(cache.get(&id("w")).await.is_err());
+    }
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    gate.shut.store(false, Ordering::Relaxed);
+    let back = async {
+        while cache.get(&id("w")).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), back).await.unwrap();
+    assert_eq!(cache.get(&id("w")).await.unwrap(), (Some(state(1, 1)), 1));
+}
+
+fn rate(per_second: u32, burst: u32) -> Rate {
+    Rate { per_second: NonZeroU32::new(per_second).unwrap(), burst: NonZeroU32::new(burst).unwrap() }
+}
+
+async fn limiter(connection: &Connection, namespace: &str, rate: Rate) -> RedisLimiter {
+    RedisLimiter::open(connection, namespace, rate, Arc::new(LocalLimiter::new(rate))).await.unwrap()
+}
+
+#[tokio::test]
+async fn replicas_share_one_bucket_a_key() {
+    let Some(url) = server() else { return };
+    let namespace = unique("limits");
+    let rate = rate(1, 10);
+    let (one, two) =
+        (limiter(&connection(&url), &namespace, rate).await, limiter(&connection(&url), &namespace, rate).await);
+    let mut allowed = 0;
+    let mut wait = Duration::ZERO;
+    for _ in 0..8 {
+        for replica in [&one, &two] {
+            match replica.take("ada").await.unwrap() {
+                Verdict::Allowed => allowed += 1,
+                Verdict::Wait(longer) => wait = longer,
+            }
+        }
+    }
+    assert!((10..=12).contains(&allowed), "{allowed} of a burst of 10");
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
+    assert_eq!(two.take("bob").await.unwrap(), Verdict::Allowed, "keys are apart");
+    assert!(!one.is_alone());
+    let mut hand = by_hand(&url).await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg(format!("wallet:limit:{namespace}:*")).query_async(&mut hand).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    for key in keys {
+        let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut hand).await.unwrap();
+        assert!(left > 0 && left <= 11_000, "a bucket goes when it is full again: {left}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_fills_as_fast_as_its_rate() {
+    let Some(url) = server() else { return };
+    let namespace = unique("filling");
+    let shared = limiter(&connection(&url), &namespace, rate(200, 1)).await;
+    let taken = AtomicU64::new(0);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        match shared.take("ada").await.unwrap() {
+            Verdict::Allowed => drop(taken.fetch_add(1, Ordering::Relaxed)),
+            Verdict::Wait(wait) => tokio::time::sleep(wait).await,
+        }
+    }
+    let taken = taken.into_inner();
+    assert!((20..=205).contains(&taken), "{taken} of 200 in a second");
+}
+
+#[tokio::test]
+async fn without_a_server_each_replica_limits_for_itself_and_says_so() {
+    // Port 9 of loopback: nobody listens there.
+    let mut connection = connection("redis://127.0.0.1:9");
+    connection.timeout = Duration::from_millis(20);
+    let alone = limiter(&connection, "nobody", rate(1, 3)).await;
+    let mut allowed = 0;
+    for _ in 0..10 {
+        allowed += u32::from(alone.take("ada").await.unwrap() == Verdict::Allowed);
+    }
+    assert_eq!(allowed, 3);
+    assert!(alone.is_alone());
+}
