@@ -129,7 +129,9 @@ pub fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return fail(&error.into(), EXIT_CONFIGURATION),
     };
-    telemetry::start(&loaded.config.log);
+    let traces = matches!(cli.command, Command::Serve { .. }).then_some(&loaded.config.traces);
+    // Until the end: then the last spans go out.
+    let _telemetry = telemetry::start(&loaded.config.log, traces);
     match run(cli.command, &loaded) {
         Ok(code) => code,
         Err(error) => {

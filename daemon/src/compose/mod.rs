@@ -30,6 +30,7 @@ use crate::{
         transactions::{Limits, Transactions},
         wallets::Wallets,
     },
+    telemetry::Sampling,
 };
 
 /// Everything that runs behind the socket.
@@ -156,5 +157,6 @@ fn edge(config: &Config) -> anyhow::Result<Edge> {
         time_limit: config.server.request_timeout(),
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,
         counter: Arc::new(AtomicU64::new(1)),
+        sampling: Arc::new(Sampling::new(&config.traces)),
     })
 }

@@ -25,6 +25,8 @@ const SHORT: &[(&str, &str)] = &[
     ("WALLETD_EVENTS_URL", "stores.events.url"),
     ("WALLETD_BALANCES_URL", "stores.balances.url"),
     ("WALLETD_LIMITS_URL", "stores.limits.url"),
+    ("WALLETD_TRACES_URL", "traces.url"),
+    ("WALLETD_METRICS_LISTEN", "metrics.listen"),
 ];
 
 const DEFAULTS: &str = "default";

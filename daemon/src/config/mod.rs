@@ -10,10 +10,12 @@ mod duties;
 mod layers;
 mod ledger;
 mod log;
+mod metrics;
 mod paths;
 mod rate_limit;
 mod server;
 mod stores;
+mod traces;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -29,10 +31,12 @@ pub use self::{
     layers::Flags,
     ledger::Ledger,
     log::{Format, Log},
+    metrics::Metrics,
     paths::{Environment, PathError},
     rate_limit::{Bucket, RateLimit},
     server::Server,
     stores::{EMBEDDED, Store, Stores},
+    traces::Traces,
 };
 
 /// Exit code for a configuration that cannot be used (`EX_CONFIG`).
@@ -56,6 +60,10 @@ pub struct Config {
     pub access: Access,
     /// What is logged, and how.
     pub log: Log,
+    /// Where spans go, and which requests make them.
+    pub traces: Traces,
+    /// Where the figures are served.
+    pub metrics: Metrics,
 }
 
 /// Why a configuration cannot be used.
@@ -132,6 +140,8 @@ impl Config {
             rate_limit: RateLimit::default(),
             access: Access::default(),
             log: Log::default(),
+            traces: Traces::default(),
+            metrics: Metrics::default(),
         })
     }
 
@@ -162,7 +172,9 @@ impl Config {
         self.ledger.validate()?;
         self.rate_limit.validate()?;
         self.access.validate()?;
-        self.log.validate()
+        self.log.validate()?;
+        self.traces.validate()?;
+        self.metrics.validate()
     }
 }
 

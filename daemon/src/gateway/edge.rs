@@ -12,12 +12,13 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::net::unix::UCred;
+use tracing::Instrument as _;
 use wallet_api::problem::Problem;
 use wallet_core::{
     ids::RequestId,
@@ -28,6 +29,7 @@ use super::{
     context::{Caller, Context},
     fault::Fault,
 };
+use crate::telemetry::{Sampling, Trace};
 
 const REQUEST_ID: &str = "x-request-id";
 /// What a client that was refused for load is told to wait, in seconds.
@@ -65,6 +67,8 @@ pub struct Edge {
     pub boot: u64,
     /// Counts requests.
     pub counter: Arc<AtomicU64>,
+    /// Which requests are traced.
+    pub sampling: Arc<Sampling>,
 }
 
 pub(super) async fn pass(
@@ -74,20 +78,19 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let request_id = edge.request_id(request.headers());
-    let trace = request
-        .headers()
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok())
-        .filter(|text| is_trace(text))
-        .map(Box::from);
+    let trace = edge.sampling.begin(request.headers(), request_id.as_str(), || {
+        let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+        (request.method().to_string(), route.to_owned())
+    });
     let started = std::time::Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = edge.serve(peer, request, next, &request_id, trace.clone()).await;
+    let served = edge.serve(peer, request, next, &request_id, trace.context.clone());
+    let response = served.instrument(trace.span.clone()).await;
     tracing::debug!(
         %method, path, status = response.status().as_u16(), request_id = request_id.as_str(),
         micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "request"
     );
-    finish(response, &request_id, trace.as_deref())
+    finish(response, &request_id, &trace)
 }
 
 impl Edge {
@@ -143,32 +146,13 @@ fn slow_down(wait: Duration) -> Response {
     response
 }
 
-/// `00-TRACE-SPAN-FLAGS`, lower-case hex, neither id all zeros.
-fn is_trace(text: &str) -> bool {
-    let parts: Vec<_> = text.split('-').collect();
-    let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let set = |part: &str| part.bytes().any(|b| b != b'0');
-    match parts.as_slice() {
-        [version, trace, span, flags] => {
-            hex(version, 2)
-                && *version != "ff"
-                && hex(trace, 32)
-                && set(trace)
-                && hex(span, 16)
-                && set(span)
-                && hex(flags, 2)
-        }
-        _ => false,
-    }
-}
-
 /// Gives problems their body, and every response its request id.
-fn finish(mut response: Response, request_id: &RequestId, trace: Option<&str>) -> Response {
-    if let Some(Fault(mut problem)) = response.extensions_mut().remove::<Fault>() {
+fn finish(mut response: Response, request_id: &RequestId, trace: &Trace) -> Response {
+    let fault = response.extensions_mut().remove::<Fault>();
+    trace.ended(response.status().as_u16(), fault.as_ref().map(|Fault(problem)| problem.code.as_str()));
+    if let Some(Fault(mut problem)) = fault {
         problem.request_id = Some(request_id.to_string());
-        problem.trace_id = trace.and_then(|trace| trace.split('-').nth(1)).map(str::to_owned);
+        problem.trace_id = trace.id().map(str::to_owned);
         let status = response.status();
         let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -184,24 +168,4 @@ fn finish(mut response: Response, request_id: &RequestId, trace: Option<&str>) -
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_good_traceparent_is_taken() {
-        assert!(is_trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-        for bad in [
-            "",
-            "00-0-0-0",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-        ] {
-            assert!(!is_trace(bad), "{bad}");
-        }
-    }
 }

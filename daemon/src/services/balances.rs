@@ -18,6 +18,7 @@ use wallet_core::{
 };
 
 use super::{ServiceError, moments::Moments};
+use crate::telemetry::within;
 
 /// A balance and where it comes from.
 #[derive(Clone, Debug)]
@@ -131,12 +132,16 @@ impl Balances {
     }
 
     async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
-        let account = self.ledger.account(wallet).await?;
+        let account = within("ledger.account", self.ledger.account(wallet)).await?;
         account.filter(|account| account.opened_seq <= cut.seq).ok_or_else(|| ServiceError::unknown_wallet(wallet))
     }
 
     /// A wallet's balance.
     pub async fn balance(&self, wallet: &WalletId, question: &Question<'_>) -> Result<BalanceAt, ServiceError> {
+        within("balances.balance", self.answered(wallet, question)).await
+    }
+
+    async fn answered(&self, wallet: &WalletId, question: &Question<'_>) -> Result<BalanceAt, ServiceError> {
         if question.cached {
             if question.at.is_some() || question.known_at.is_some() {
                 return Err(ServiceError::invalid(
@@ -172,11 +177,11 @@ impl Balances {
     }
 
     async fn at(&self, account: &Account, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, ServiceError> {
-        Ok(self.ledger.balances_at(account, times, known).await?)
+        Ok(within("ledger.balances_at", self.ledger.balances_at(account, times, known)).await?)
     }
 
     async fn cached(&self, wallet: &WalletId, min_seq: Option<u64>) -> Result<Option<BalanceAt>, ServiceError> {
-        let (found, position) = match self.cache.get(wallet).await {
+        let (found, position) = match within("cache.get", self.cache.get(wallet)).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::debug!(%error, "the balance cache did not answer; the ledger does");
@@ -256,7 +261,7 @@ impl Balances {
         limit: usize,
         cut: Cut,
     ) -> Result<(Vec<Account>, Option<WalletId>), ServiceError> {
-        let accounts = self.ledger.accounts(after, limit).await?;
+        let accounts = within("ledger.accounts", self.ledger.accounts(after, limit)).await?;
         let next =
             (accounts.len() == limit).then(|| accounts.last().and_then(|last| last.id.wallet().cloned())).flatten();
         Ok((accounts.into_iter().filter(|account| account.opened_seq <= cut.seq).collect(), next))
@@ -299,7 +304,7 @@ impl Balances {
             after: after.map(|cursor| (cursor.effective_at, cursor.seq)),
             limit,
         };
-        let page = self.ledger.entries(&query).await?;
+        let page = within("ledger.entries", self.ledger.entries(&query)).await?;
         let mut lines = Vec::with_capacity(page.items.len());
         for posted in page.items {
             running = running.plus(posted.entry.amount).ok_or_else(ServiceError::range)?;

@@ -29,6 +29,7 @@ use wallet_core::{
 };
 
 use super::pace::{Backoff, PageSize, whole};
+use crate::telemetry::{Step, follow};
 
 /// After so long without a new record a follower settles: positions kept in memory are written.
 const QUIET: Duration = Duration::from_secs(1);
@@ -173,7 +174,10 @@ impl Follower {
             }
             page = self.next(place, walk.page.records()).await?;
         }
-        self.effect.apply(&*self.ledger, &page).await?;
+        let spans = follow(Step::Consume(self.effect.name()), &page);
+        let applied = self.effect.apply(&*self.ledger, &page).await;
+        spans.end(&applied);
+        applied?;
         walk.last = Some(Instant::now());
         walk.settled = false;
         walk.page.learn(&page);

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use wallet_core::ports::{EventBus, Leases, LedgerStore, StoreError};
 
 use super::pace::{Backoff, PageSize};
+use crate::telemetry::{Step, follow};
 
 /// Without a notice, the ledger's head is looked at this often: other daemons commit to the same ledger.
 const POLL: Duration = Duration::from_millis(200);
@@ -174,7 +175,10 @@ impl Relay {
             }
             return Ok(());
         }
-        self.bus.publish(&records).await?;
+        let spans = follow(Step::Publish, &records);
+        let published = self.bus.publish(&records).await;
+        spans.end(&published);
+        published?;
         if let Some(last) = records.last() {
             self.published.store(last.record.seq, Ordering::Relaxed);
         }

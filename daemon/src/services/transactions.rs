@@ -14,6 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 use wallet_core::{
     command::Request,
     ids::{AccountId, TransactionId},
@@ -28,6 +29,7 @@ use super::{
     ServiceError,
     commits::{Commits, SubmitError},
 };
+use crate::telemetry::{CommitTrace, within};
 
 /// Most commands of one commit: enough to make the sync's share small, few enough to answer the first soon.
 const MAX_COMMIT: usize = 5_000;
@@ -50,6 +52,7 @@ pub struct Limits {
 
 struct Pending {
     request: Request,
+    caller: tracing::Span,
     reply: oneshot::Sender<Result<Answer, SubmitError>>,
 }
 
@@ -100,13 +103,13 @@ impl Transactions {
 
     /// What a request would do now.
     pub async fn preview(&self, request: Request) -> Result<Answer, ServiceError> {
-        let answers = self.ledger.preview(std::slice::from_ref(&request)).await?;
+        let answers = within("ledger.preview", self.ledger.preview(std::slice::from_ref(&request))).await?;
         answers.into_iter().next().ok_or_else(|| StoreError::corrupt("ledger", "no answer to a request").into())
     }
 
     /// A transaction by id, with the reversal that undid it.
     pub async fn show(&self, id: TransactionId) -> Result<(Arc<Stored>, Option<TransactionId>), ServiceError> {
-        let stored = self.ledger.record(id.seq).await?;
+        let stored = within("ledger.record", self.ledger.record(id.seq)).await?;
         let unknown = || ServiceError::not_found("unknown_transaction", format!("there is no transaction {id}"));
         let stored = stored.filter(|s| s.record.id() == id && s.record.transaction().is_some()).ok_or_else(unknown)?;
         let reversed_by = self.ledger.reversal_of(id).await?;
@@ -115,7 +118,7 @@ impl Transactions {
 
     /// A transaction by its key.
     pub async fn by_key(&self, key: &ScopedKey) -> Result<(Arc<Stored>, Option<TransactionId>), ServiceError> {
-        let stored = self.ledger.record_by_key(key).await?;
+        let stored = within("ledger.record_by_key", self.ledger.record_by_key(key)).await?;
         let unknown =
             || ServiceError::not_found("unknown_transaction", format!("no transaction has the key {}", key.key));
         let stored = stored.filter(|s| s.record.transaction().is_some()).ok_or_else(unknown)?;
@@ -126,8 +129,8 @@ impl Transactions {
     /// Transactions, newest recorded first. The second value is where the next page starts.
     pub async fn list(&self, filter: &TransactionList) -> Result<(Vec<Arc<Stored>>, Option<u64>), ServiceError> {
         match &filter.wallet {
-            Some(_) => self.list_of_wallet(filter).await,
-            None => self.list_of_all(filter).await,
+            Some(_) => within("transactions.list", self.list_of_wallet(filter)).await,
+            None => within("transactions.list", self.list_of_all(filter)).await,
         }
     }
 
@@ -234,6 +237,12 @@ impl TransactionList {
 #[async_trait]
 impl Commits for Transactions {
     async fn submit(&self, request: Request) -> Result<Answer, SubmitError> {
+        within("transactions.submit", self.queued(request)).await
+    }
+}
+
+impl Transactions {
+    async fn queued(&self, request: Request) -> Result<Answer, SubmitError> {
         if self.stopping.load(Ordering::Acquire) {
             return Err(SubmitError::Stopping);
         }
@@ -243,7 +252,7 @@ impl Commits for Transactions {
             return Err(SubmitError::Overloaded);
         }
         let (reply, answer) = oneshot::channel();
-        if let Err(error) = self.queue.try_send(Pending { request, reply }) {
+        if let Err(error) = self.queue.try_send(Pending { request, caller: tracing::Span::current(), reply }) {
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
             return Err(match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
@@ -266,16 +275,19 @@ struct Writer {
 impl Writer {
     fn run(mut self, runtime: &tokio::runtime::Handle) {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
+        let mut trace = CommitTrace::default();
         while let Some(first) = self.queue.blocking_recv() {
             let mut commands = 0;
             let mut next = Some(first);
-            while let Some(pending) = next {
+            while let Some(mut pending) = next {
+                trace.take(&pending.caller, &mut pending.request);
                 commands += pending.request.commands.len();
                 requests.push(pending.request);
                 replies.push(pending.reply);
                 next = if commands < MAX_COMMIT { self.queue.try_recv().ok() } else { None };
             }
-            let answers = runtime.block_on(self.ledger.commit(&requests));
+            let answers = runtime.block_on(self.ledger.commit(&requests).instrument(trace.span()));
+            trace.end(requests.len(), commands, answers.as_ref().err());
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
             let written = answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
             answer(&mut replies, answers);

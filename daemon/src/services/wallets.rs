@@ -23,6 +23,7 @@ use wallet_core::{
 };
 
 use super::commits::{Commits, SubmitError};
+use crate::telemetry::within;
 
 /// How old an `opening` row is before the reconciler asks the ledger about it: longer than any request lives.
 const OPENING_AGE: i64 = 60 * SECOND;
@@ -80,6 +81,10 @@ impl Wallets {
 
     /// Opens the wallets that a request's commands name.
     pub async fn open(&self, request: Request) -> Result<Answer, SubmitError> {
+        within("wallets.open", self.opened(request)).await
+    }
+
+    async fn opened(&self, request: Request) -> Result<Answer, SubmitError> {
         let asked = self.clock.now();
         let rows: Vec<WalletRow> = request
             .commands
@@ -89,7 +94,7 @@ impl Wallets {
                 _ => None,
             })
             .collect();
-        self.store.opening(&rows).await?;
+        within("wallets_store.opening", self.store.opening(&rows)).await?;
         let ids: Vec<WalletId> = rows.into_iter().map(|row| row.id).collect();
         let answer = match self.commits.submit(request).await {
             Ok(answer) => answer,
@@ -110,9 +115,12 @@ impl Wallets {
 
     /// Freezes, unfreezes, closes wallets or changes their limits, as a request's commands say.
     pub async fn change(&self, request: Request) -> Result<Answer, SubmitError> {
-        let answer = self.commits.submit(request).await?;
-        self.follow(&answer).await;
-        Ok(answer)
+        let changed = async {
+            let answer = self.commits.submit(request).await?;
+            self.follow(&answer).await;
+            Ok(answer)
+        };
+        within("wallets.change", changed).await
     }
 
     /// What a request would be answered now. Writes nothing.
@@ -124,13 +132,13 @@ impl Wallets {
 
     /// Wallets by id, from the rows.
     pub async fn list(&self, query: &WalletQuery) -> Result<Page<WalletRow>, StoreError> {
-        self.store.list(query).await
+        within("wallets_store.list", self.store.list(query)).await
     }
 
     /// One wallet: money, state and limit from the ledger, names from its row, or from the journal where the row is missing.
     pub async fn show(&self, id: &WalletId) -> Result<Option<Wallet>, StoreError> {
-        let row = self.store.get(id).await?;
-        let Some(account) = self.ledger.account(id).await? else {
+        let row = within("wallets_store.get", self.store.get(id)).await?;
+        let Some(account) = within("ledger.account", self.ledger.account(id)).await? else {
             let opening = row.filter(|row| row.state == WalletState::Opening);
             return Ok(opening.map(|row| Wallet { row, balance: None }));
         };
@@ -152,7 +160,7 @@ impl Wallets {
             let rows = rows::of_records(&*self.store, &*self.ledger, &records).await?;
             if rows.is_empty() { Ok(()) } else { self.store.put_if_newer(&rows).await }
         };
-        if let Err(error) = put.await {
+        if let Err(error) = within("wallets_store.put_if_newer", put).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "wallet rows are behind; the follower brings them up"

@@ -18,6 +18,7 @@ mod stores;
 
 pub use self::stores::Followers;
 use super::ServiceError;
+use crate::telemetry::within;
 
 /// Records read at a time.
 const PAGE: usize = 2_000;
@@ -71,7 +72,7 @@ impl Audit {
 
     /// Records of the audit trail, newest first.
     pub async fn list(&self, query: &AuditQuery) -> Result<Page<Arc<Stored>>, ServiceError> {
-        Ok(self.trail.list(query).await?)
+        Ok(within("audit_store.list", self.trail.list(query)).await?)
     }
 
     /// Verifies everything up to the present head, and what else is wished for.
@@ -81,14 +82,14 @@ impl Audit {
         let cut = self.ledger.head().await?;
         let mut walk = Walk::new(self.ledger.id(), written_down);
         let mut checks = Vec::new();
-        let journal = self.walk_ledger(cut, &mut walk).await?;
+        let journal = within("audit.walk_ledger", self.walk_ledger(cut, &mut walk)).await?;
         let sound = journal.fault.is_none();
         checks.push(journal);
         if sound {
-            checks.push(self.check_accounts(cut, walk.auditor).await?);
+            checks.push(within("audit.check_accounts", self.check_accounts(cut, walk.auditor)).await?);
         }
         let (ledger, Followers { wallets, cache, bus }) = (&*self.ledger, &self.followers);
-        checks.push(stores::trail(ledger, &*self.trail, cut, wish.stores).await?);
+        checks.push(within("audit.check_trail", stores::trail(ledger, &*self.trail, cut, wish.stores)).await?);
         if wish.stores {
             checks.push(stores::events(ledger, &**bus, cut).await?);
             checks.push(stores::wallets(ledger, &**wallets, cut).await?);
