@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -14,14 +15,18 @@ use wallet_core::{
 };
 use walletd::adapters::{
     embedded::clock::SystemClock,
-    postgres::{PostgresLeases, PostgresLedger, migrate},
+    postgres::{PostgresLeases, PostgresLedger, facts, migrate},
     schema::OpenError,
 };
 
 mod support {
+    pub(crate) mod faults;
     pub(crate) mod postgres;
 }
-use support::postgres::{Server, server};
+use support::{
+    faults::{self, Bank},
+    postgres::{Cut, Proxy, Server, server},
+};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
@@ -100,4 +105,207 @@ async fn the_postgres_leases_keep_every_promise() {
     let bed = Turns(server);
     kept(run_all(LEASE_CHECKS, &bed).await);
     bed.0.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_daemons_with_opposite_transfers_neither_overdraw_nor_deadlock() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    let other = Arc::new(PostgresLedger::open(&bank.connection, "unused".into(), clock()).await.unwrap());
+    assert_eq!(bank.ledger.id(), other.id());
+    let mut running = tokio::task::JoinSet::new();
+    for client in 0..40_u64 {
+        let ledger = if client % 2 == 0 { Arc::clone(&bank.ledger) } else { Arc::clone(&other) };
+        running.spawn(async move {
+            let mut happened = 0;
+            for round in 0..12 {
+                let came = ledger.commit(&[faults::opposite(client, round)]).await.unwrap();
+                let first = faults::happened(&came);
+                happened += first;
+                // The same again replays, unless it was refused before.
+                if round % 4 == 0 {
+                    let again = faults::happened(&ledger.commit(&[faults::opposite(client, round)]).await.unwrap());
+                    assert!(first + again <= 1, "a key committed twice");
+                    happened += again;
+                }
+            }
+            happened
+        });
+    }
+    let happened: usize = running.join_all().await.into_iter().sum();
+    assert!(happened > 100, "{happened} of 480 transfers happened");
+    assert_eq!(bank.ledger.head().await.unwrap(), other.head().await.unwrap());
+    bank.sound(&server, happened).await;
+    drop((bank, other));
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_stops_between_its_round_trips_lets_others_go_on() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    let stopped = server.client(&bank.database()).await;
+    let hold = "SET idle_in_transaction_session_timeout = 2000; BEGIN; SELECT * FROM clock FOR UPDATE";
+    stopped.batch_execute(hold).await.unwrap();
+    let started = Instant::now();
+    let came = bank.ledger.commit(&[faults::deposit("behind", "w0")]).await.unwrap();
+    assert_eq!(faults::happened(&came), 1);
+    let waited = started.elapsed();
+    assert!(waited > Duration::from_secs(1) && waited < Duration::from_secs(5), "it took {waited:?}");
+    bank.sound(&server, 1).await;
+    drop(bank);
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_is_lost_is_looked_up() {
+    let Some(server) = server() else { return };
+    let database = server.database().await;
+    let direct = Bank::open(&server.connection(&database)).await;
+    let proxy = Proxy::to(&server).await;
+    let through = server.through(&database, &proxy);
+    let ledger = PostgresLedger::open(&through, "unused".into(), clock()).await.unwrap();
+    for (name, cut) in
+        [("a", Cut::Nothing), ("b", Cut::BehindCommit), ("c", Cut::BeforeCommit), ("d", Cut::BehindCommit)]
+    {
+        proxy.cut(cut);
+        let came = ledger.commit(&[faults::deposit(name, "w0")]).await.unwrap();
+        assert_eq!(faults::happened(&came), 1, "{name}");
+        assert!(!proxy.is_armed(), "{name}: the way was cut");
+    }
+    direct.sound(&server, 4).await;
+    drop((ledger, direct));
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    let killer = server.client(&bank.database()).await;
+    let killing = tokio::spawn(async move {
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE application_name = 'walletd ledger' AND datname = current_database()";
+        loop {
+            killer.batch_execute(kill).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(45)).await;
+        }
+    });
+    let mut happened = 0;
+    for number in 0..150 {
+        let key = format!("kill-{number}");
+        match bank.ledger.commit(&[faults::deposit(&key, "w1")]).await {
+            Ok(came) => happened += faults::happened(&came),
+            // Certainly nothing happened: the sum below holds it to that.
+            Err(StoreError::Unavailable { .. }) => {}
+            Err(other) => panic!("{key}: {other:?}"),
+        }
+    }
+    killing.abort();
+    assert!(killing.await.is_err());
+    assert!(happened > 20, "{happened}");
+    bank.sound(&server, happened).await;
+    drop(bank);
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_down_is_said_so_at_once_and_found_again() {
+    let Some(server) = server() else { return };
+    let database = server.database().await;
+    let direct = Bank::open(&server.connection(&database)).await;
+    let mut proxy = Proxy::to(&server).await;
+    let ledger = PostgresLedger::open(&server.through(&database, &proxy), "unused".into(), clock()).await.unwrap();
+    ledger.commit(&[faults::deposit("before", "w0")]).await.unwrap();
+    proxy.down().await;
+    let started = Instant::now();
+    for number in 0..20 {
+        let refused = ledger.commit(&[faults::deposit(&format!("down-{number}"), "w0")]).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        let unread = ledger.head().await;
+        assert!(matches!(unread, Err(StoreError::Unavailable { .. })), "{unread:?}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "refusing 20 times took {:?}", started.elapsed());
+    proxy.up().await;
+    let started = Instant::now();
+    while let Err(error) = ledger.commit(&[faults::deposit("after", "w0")]).await {
+        assert!(started.elapsed() < Duration::from_secs(3), "not found again: {error:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ledger.head().await.unwrap(), direct.ledger.head().await.unwrap());
+    direct.sound(&server, 2).await;
+    drop((ledger, direct));
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_that_open_a_new_ledger_at_once_agree() {
+    let Some(server) = server() else { return };
+    let connection = server.connection(&server.database().await);
+    let unmigrated = PostgresLedger::open(&connection, "too early".into(), clock()).await.err().unwrap();
+    assert!(matches!(&unmigrated, OpenError::Schema { schema, .. } if schema.applied.is_none()), "{unmigrated}");
+    let opening = (0..6).map(|number| {
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            assert!(migrate(&connection).await.unwrap().is_current());
+            let ledger = PostgresLedger::open(&connection, format!("id {number}"), clock()).await.unwrap();
+            ledger.id().to_owned()
+        })
+    });
+    let ids: Vec<String> = futures_util::future::join_all(opening).await.into_iter().map(Result::unwrap).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_disagrees_with_the_servers_stops_writes() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    let wrong = Arc::new(wallet_core::model::ManualClock::default());
+    let ledger = PostgresLedger::open(&bank.connection, "unused".into(), wrong).await.unwrap();
+    let refused = ledger.commit(&[faults::deposit("a", "w0")]).await;
+    assert!(matches!(refused, Err(StoreError::ClockSkew(_))), "{refused:?}");
+    let told = facts(&bank.connection, &SystemClock::new()).await.unwrap();
+    assert!(told.supported && told.skew.abs() < 1_000_000, "{told:?}");
+    bank.sound(&server, 0).await;
+    drop((bank, ledger));
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_on_top_of_an_account_that_somebody_changed() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    bank.ledger.commit(&[faults::deposit("a", "w0")]).await.unwrap();
+    let client = server.client(&bank.database()).await;
+    client.batch_execute("UPDATE accounts SET version = version + 1 WHERE id = 'w0'").await.unwrap();
+    let refused = bank.ledger.commit(&[faults::deposit("b", "w0")]).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+    client.batch_execute("UPDATE accounts SET version = version - 1 WHERE id = 'w0'").await.unwrap();
+    bank.sound(&server, 1).await;
+    drop(bank);
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_planned_on_empty_tables_go_by_index_when_they_are_full() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    bank.use_everything().await;
+    for number in 0..8 {
+        bank.ledger.commit(&[faults::many(number, 1_000)]).await.unwrap();
+    }
+    let scans =
+        "SELECT sum(seq_scan)::int8 FROM pg_stat_user_tables WHERE relname IN ('journal', 'accounts', 'entries')";
+    let client = server.client(&bank.database()).await;
+    let count = async || {
+        // Statistics of other sessions arrive when those are idle for a moment.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        client.query_one(scans, &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let before = count().await;
+    bank.use_everything().await;
+    assert_eq!(count().await, before, "a table was read from end to end");
+    drop(bank);
+    server.clean().await;
 }

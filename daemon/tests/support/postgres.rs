@@ -3,12 +3,17 @@
 use std::{
     io::Write as _,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
 use tokio_postgres::{Client, NoTls};
 use walletd::{adapters::connection::Connection, address::ServerUrl};
 
@@ -47,6 +52,13 @@ impl Server {
         Connection { url: url.parse().unwrap(), tls: None, pool: 4, timeout: Duration::from_secs(5) }
     }
 
+    /// How to reach a database of it through a proxy.
+    pub(crate) fn through(&self, database: &str, proxy: &Proxy) -> Connection {
+        let direct = self.connection(database);
+        let login = direct.url.with_password().rsplit_once('@').map(|(login, _)| login.to_owned()).unwrap();
+        Connection { url: format!("{login}@127.0.0.1:{}/{database}", proxy.port).parse().unwrap(), ..direct }
+    }
+
     /// A plain connection to a database of it.
     pub(crate) async fn client(&self, database: &str) -> Client {
         let url = self.connection(database).url.with_password();
@@ -72,4 +84,110 @@ impl Server {
         });
         futures_util::future::join_all(drops).await;
     }
+}
+
+/// A way to the server that can be cut: what goes through it is forwarded, until it is told otherwise.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    mode: Arc<AtomicU32>,
+    listener: Option<JoinHandle<()>>,
+    target: String,
+}
+
+/// What a proxy does with the next COMMIT.
+#[derive(Clone, Copy)]
+pub(crate) enum Cut {
+    /// Nothing is cut.
+    Nothing = 0,
+    /// It arrives, its answer does not.
+    BehindCommit = 1,
+    /// It does not arrive.
+    BeforeCommit = 2,
+}
+
+impl Proxy {
+    pub(crate) async fn to(server: &Server) -> Self {
+        let target = server.url.authorities(5432).remove(0);
+        let mut proxy = Self { port: 0, mode: Arc::default(), listener: None, target };
+        proxy.up().await;
+        proxy
+    }
+
+    /// Listens (again, on the same port).
+    pub(crate) async fn up(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let (mode, target) = (Arc::clone(&self.mode), self.target.clone());
+        self.listener = Some(tokio::spawn(async move {
+            // Going down aborts these as well.
+            let mut links = JoinSet::new();
+            while let Ok((near, _)) = listener.accept().await {
+                let far = TcpStream::connect(&target).await.unwrap();
+                links.spawn(forward(near, far, Arc::clone(&mode)));
+            }
+        }));
+    }
+
+    /// Refuses connections and breaks those there are.
+    pub(crate) async fn down(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.abort();
+            drop(listener.await);
+        }
+    }
+
+    /// Cuts the connection of the next COMMIT.
+    pub(crate) fn cut(&self, cut: Cut) {
+        self.mode.store(cut as u32, Ordering::SeqCst);
+    }
+
+    /// True while nothing was cut since it was told to.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.mode.load(Ordering::SeqCst) != Cut::Nothing as u32
+    }
+}
+
+async fn forward(near: TcpStream, far: TcpStream, mode: Arc<AtomicU32>) {
+    let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
+    // What comes back behind a commit that is being cut is lost.
+    let deaf = AtomicBool::new(false);
+    let out = async {
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            let count = from_near.read(&mut chunk).await.unwrap_or(0);
+            let bytes = &chunk[..count];
+            if count == 0 {
+                return;
+            }
+            let cut = if bytes.windows(7).any(|word| word == b"COMMIT\0") { mode.swap(0, Ordering::SeqCst) } else { 0 };
+            if cut == Cut::BeforeCommit as u32 {
+                return;
+            }
+            deaf.store(cut == Cut::BehindCommit as u32, Ordering::SeqCst);
+            if to_far.write_all(bytes).await.is_err() {
+                return;
+            }
+            if cut == Cut::BehindCommit as u32 {
+                // Time for the server to do it.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                return;
+            }
+        }
+    };
+    let back = async {
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            let count = from_far.read(&mut chunk).await.unwrap_or(0);
+            if count == 0 {
+                return;
+            }
+            if deaf.load(Ordering::SeqCst) {
+                continue;
+            }
+            if to_near.write_all(&chunk[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! { () = out => {}, () = back => {} }
 }
