@@ -1,0 +1,464 @@
+//! The audit trail on a server of MongoDB's protocol. Runs where `WALLETD_TEST_MONGO_URL` names one (`mongodb://host:port`)
+//! whose account may make and drop databases; each test makes databases of its own and drops them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
+mod link;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use link::Link;
+use mongodb::{
+    Client, Collection,
+    bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
+};
+use wallet_core::{
+    account::Overdraft,
+    command::{Action, Command, Mode, Move, OpenWallet, Request},
+    conformance::{AUDIT_CHECKS, Bed, run_all},
+    journal::{Stored, chain},
+    key::ScopedKey,
+    model::{ManualClock, MemoryLedger},
+    ports::{AuditQuery, AuditStore, LedgerStore, StoreError},
+    text::Metadata,
+};
+use walletd::{
+    adapters::{
+        connection::Connection,
+        mongo::{MongoAudit, Rights},
+        schema::OpenError,
+    },
+    address::ServerUrl,
+};
+
+const LEDGER: &str = "test";
+/// Databases of one run are apart from those of another.
+static COUNT: AtomicU64 = AtomicU64::new(1);
+
+/// A server for tests, and what was made on it.
+struct Server {
+    url: ServerUrl,
+    made: Mutex<Vec<String>>,
+}
+
+impl Server {
+    fn found() -> Option<Self> {
+        let Ok(url) = std::env::var("WALLETD_TEST_MONGO_URL") else {
+            // Straight to stderr: what a test skips is seen, captured output or not.
+            use std::io::Write as _;
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "skipped: no server of MongoDB's protocol (WALLETD_TEST_MONGO_URL)").unwrap();
+            return None;
+        };
+        Some(Self { url: url.parse().unwrap(), made: Mutex::default() })
+    }
+
+    fn host(&self) -> String {
+        self.url.authorities(27017).swap_remove(0)
+    }
+
+    /// A new, empty database, and how it is reached.
+    fn database(&self) -> Connection {
+        let name = format!("walletd_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        self.made.lock().unwrap().push(name.clone());
+        let url = self.url.with_password();
+        let (front, query) = url.split_once('?').map_or((url.as_str(), String::new()), |(f, q)| (f, format!("?{q}")));
+        Connection {
+            url: format!("{}/{name}{query}", front.trim_end_matches('/')).parse().unwrap(),
+            tls: None,
+            pool: 4,
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn through(&self, connection: &Connection, link: &Link) -> Connection {
+        let url = connection.url.with_password().replace(&self.host(), &link.address().to_string());
+        Connection { url: url.parse().unwrap(), ..connection.clone() }
+    }
+
+    /// The records, for changing them by hand.
+    async fn by_hand(&self, connection: &Connection) -> Collection<Document> {
+        let client = Client::with_uri_str(self.url.with_password()).await.unwrap();
+        client.database(connection.url.path()).collection("records")
+    }
+
+    async fn tidy(self) {
+        let client = Client::with_uri_str(self.url.with_password()).await.unwrap();
+        for name in self.made.lock().unwrap().clone() {
+            client.database(&name).drop().await.unwrap();
+        }
+    }
+}
+
+/// A journal of about so many records.
+async fn journal(id: &str, deposits: usize) -> Vec<Arc<Stored>> {
+    let ledger = MemoryLedger::new(id);
+    let command = |name: String, action| Command { key: ScopedKey::shared(name.parse().unwrap()), action };
+    let open = |n: usize| {
+        command(
+            format!("open-{n}"),
+            Action::OpenWallet(OpenWallet {
+                id: format!("w{n}").parse().unwrap(),
+                owner: "ada".parse().unwrap(),
+                asset: "EUR".parse().unwrap(),
+                overdraft: Overdraft::Unlimited,
+                opened_at: None,
+                label: "a label".parse().unwrap(),
+                meta: Metadata::default(),
+            }),
+        )
+    };
+    let pay = |n: usize| {
+        command(
+            format!("pay-{n}"),
+            Action::Move(Move {
+                from: (n % 2 == 0).then(|| format!("w{}", n % 7).parse().unwrap()),
+                to: Some("w7".parse().unwrap()),
+                amount: "1.00".parse().unwrap(),
+                asset: "EUR".parse().unwrap(),
+                effective_at: None,
+                memo: "a memo".parse().unwrap(),
+                meta: Metadata::default(),
+            }),
+        )
+    };
+    let all: Vec<_> = (0..8).map(open).chain((0..deposits).map(pay)).collect();
+    for (n, commands) in all.chunks(1_000).enumerate() {
+        let mut request = Request::single("uid:1".parse().unwrap(), open(0));
+        request.mode = Mode::Continue;
+        request.commands = commands.to_vec();
+        request.id = Some(format!("req-{n}").parse().unwrap());
+        request.trace = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into());
+        ledger.commit(&[request]).await.unwrap();
+    }
+    ledger.records(0, usize::MAX).await.unwrap()
+}
+
+async fn open(connection: &Connection) -> MongoAudit {
+    MongoAudit::open(connection, LEDGER).await.unwrap()
+}
+
+fn damage<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Corrupt { what, .. }) => what,
+        other => panic!("{other:?} is no damage"),
+    }
+}
+
+struct Databases {
+    server: Server,
+    places: Mutex<HashMap<usize, (Connection, String)>>,
+}
+
+impl Databases {
+    async fn open(&self, connection: Connection, id: String) -> Result<Arc<dyn AuditStore>, StoreError> {
+        let store = MongoAudit::open(&connection, &id).await;
+        let store: Arc<dyn AuditStore> = Arc::new(store.expect("its own database opens"));
+        self.places.lock().unwrap().insert(Arc::as_ptr(&store).cast::<()>().addr(), (connection, id));
+        Ok(store)
+    }
+}
+
+#[async_trait]
+impl Bed<dyn AuditStore> for Databases {
+    async fn fresh(&self, id: &str) -> Result<Arc<dyn AuditStore>, StoreError> {
+        self.open(self.server.database(), id.to_owned()).await
+    }
+
+    async fn reopen(&self, store: Arc<dyn AuditStore>) -> Result<Arc<dyn AuditStore>, StoreError> {
+        let place = self.places.lock().unwrap().remove(&Arc::as_ptr(&store).cast::<()>().addr());
+        drop(store);
+        let (connection, id) = place.expect("the store was made here");
+        self.open(connection, id).await
+    }
+}
+
+#[tokio::test]
+async fn the_audit_store_on_mongodb_keeps_every_promise() {
+    let Some(server) = Server::found() else { return };
+    let bed = Databases { server, places: Mutex::default() };
+    let done = run_all(AUDIT_CHECKS, &bed).await;
+    bed.server.tidy().await;
+    if let Err(broken) = done {
+        panic!("{broken}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unavailable_soon_and_found_again() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 20).await);
+    let link = Link::to(server.host()).await;
+    let store = open(&server.through(&connection, &link)).await;
+    store.add(&journal[..5]).await.unwrap();
+    link.cut();
+    for _ in 0..2 {
+        let start = Instant::now();
+        let refused = store.add(&journal[5..]).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+    let late = MongoAudit::lazy(&server.through(&connection, &link), LEDGER).await.unwrap();
+    assert!(matches!(late.head().await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(
+        MongoAudit::open(&server.through(&connection, &link), LEDGER).await.err(),
+        Some(OpenError::Store(StoreError::Unavailable { .. }))
+    ));
+    link.heal();
+    store.add(&journal[5..]).await.unwrap();
+    assert_eq!(late.head().await.unwrap(), Some(journal.last().unwrap().cut()), "opened while the server was down");
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn an_insert_whose_answer_is_lost_is_uncertain_and_may_be_repeated() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 20).await);
+    let link = Link::to(server.host()).await;
+    let quick = Connection { timeout: Duration::from_millis(700), ..server.through(&connection, &link) };
+    let store = open(&quick).await;
+    store.add(&journal[..5]).await.unwrap();
+    // Its first question is answered, and then the insert is not.
+    let adding = tokio::spawn({
+        let (store, journal) = (store.clone(), journal.clone());
+        async move { store.add(&journal[5..]).await }
+    });
+    link.mute();
+    let lost = adding.await.unwrap();
+    assert!(matches!(lost, Err(StoreError::Uncertain { .. } | StoreError::Unavailable { .. })), "{lost:?}");
+    link.heal();
+    store.add(&journal[5..]).await.unwrap();
+    assert_eq!(store.records(0, 100).await.unwrap(), journal);
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn what_a_cut_off_page_left_is_found_by_the_next() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 50).await);
+    let (one, other) = (open(&connection).await, open(&connection).await);
+    one.add(&journal[..10]).await.unwrap();
+    assert_eq!(other.head().await.unwrap(), Some(journal[9].cut()));
+    // One goes on without the other's knowing; the other repeats more and less than that.
+    one.add(&journal[10..20]).await.unwrap();
+    other.add(&journal[10..15]).await.unwrap();
+    other.add(&journal[15..40]).await.unwrap();
+    one.add(&journal[20..]).await.unwrap();
+    other.add(&journal).await.unwrap();
+    assert_eq!(other.records(0, 100).await.unwrap(), journal);
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn consumers_that_add_the_same_at_a_time_make_one_trail() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), Arc::new(journal(LEDGER, 1_500).await));
+    let tasks: Vec<_> = [70, 110, 400]
+        .into_iter()
+        .map(|page| {
+            let (connection, journal) = (connection.clone(), Arc::clone(&journal));
+            tokio::spawn(async move {
+                let store = open(&connection).await;
+                for page in journal.chunks(page) {
+                    store.add(page).await?;
+                }
+                store.head().await
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap(), Some(journal.last().unwrap().cut()));
+    }
+    assert!(open(&connection).await.records(0, 5_000).await.unwrap() == *journal);
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn a_trail_with_a_hole_ends_before_it_and_is_filled() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 300).await);
+    let store = open(&connection).await;
+    store.add(&journal).await.unwrap();
+    let hand = server.by_hand(&connection).await;
+    for (gone, whole) in [(vec![200_i64], 199), (vec![17, 18, 250], 16), (vec![1], 0), (vec![308, 307], 306)] {
+        hand.delete_many(doc! { "_id": { "$in": gone.clone() } }).await.unwrap();
+        let fresh = open(&connection).await;
+        let head = fresh.head().await.unwrap();
+        assert_eq!(head.map_or(0, |cut| cut.seq), whole, "without {gone:?}");
+        assert_eq!(head, whole.checked_sub(1).map(|last| journal[last as usize].cut()));
+        let found = fresh.records(0, 1_000).await.unwrap();
+        assert!(
+            found.len() == journal.len() - gone.len()
+                && found.iter().all(|stored| !gone.contains(&(stored.record.seq as i64)))
+        );
+        fresh.add(&journal[whole as usize..]).await.unwrap();
+        assert_eq!(fresh.records(0, 1_000).await.unwrap(), journal, "filled");
+    }
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn another_record_above_the_end_is_damage_and_nothing_goes_past_it() {
+    let Some(server) = Server::found() else { return };
+    let (connection, ours, theirs) = (server.database(), journal(LEDGER, 60).await, journal("other", 60).await);
+    let store = open(&connection).await;
+    store.add(&ours[..20]).await.unwrap();
+    let hand = server.by_hand(&connection).await;
+    let mut forged = hand.find_one(doc! { "_id": 20_i64 }).await.unwrap().unwrap();
+    forged.insert("_id", 25_i64);
+    forged.insert("hash", Binary { subtype: BinarySubtype::Generic, bytes: theirs[24].hash.0.to_vec() });
+    hand.insert_one(forged).await.unwrap();
+    assert_eq!(store.head().await.unwrap(), Some(ours[19].cut()));
+    assert!(damage(store.add(&ours[20..]).await).contains("record 25 has the hash"));
+    let left = hand.count_documents(doc! { "_id": { "$gt": 25_i64 } }).await.unwrap();
+    assert_eq!(left, 0, "nothing was written past it");
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn what_does_not_follow_is_refused_and_leaves_nothing() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 40).await);
+    let store = open(&connection).await;
+    store.add(&journal[..10]).await.unwrap();
+    assert!(damage(store.add(&journal[12..]).await).contains("record 13 does not follow record 10"));
+    let gap: Vec<_> = journal[10..20].iter().chain(&journal[21..30]).cloned().collect();
+    assert!(damage(store.add(&gap).await).contains("record 22 does not follow record 20"));
+    let text = String::from_utf8(journal[14].bytes.to_vec()).unwrap().replace("1.00", "9.00");
+    let mut forged = journal[10..20].to_vec();
+    forged[4] = Arc::new(journal[14].with_bytes(text.as_bytes()));
+    assert!(damage(store.add(&forged).await).contains("record 15 does not follow"));
+    assert_eq!(store.head().await.unwrap(), Some(journal[9].cut()));
+    store.add(&journal[10..]).await.unwrap();
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn a_document_changed_by_hand_is_found_when_it_is_read() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 30).await);
+    let store = open(&connection).await;
+    store.add(&journal).await.unwrap();
+    let hand = server.by_hand(&connection).await;
+    let whole = hand.find_one(doc! { "_id": 20_i64 }).await.unwrap().unwrap();
+    let bytes = |bytes: Vec<u8>| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes });
+    let changes = [
+        ("actor", Bson::from("uid:2"), "field actor"),
+        ("kind", Bson::from("withdrawal"), "field kind"),
+        ("wallets", Bson::from(vec!["w1"]), "field wallets"),
+        ("request", Bson::from("req-9"), "field request"),
+        ("recorded_at", Bson::from(1_i64), "field recorded_at"),
+        ("hash", bytes(vec![0; 31]), "no hash"),
+        ("bytes", bytes(b"{}".to_vec()), "record 20"),
+        ("bytes", bytes(journal[20].bytes.to_vec()), "field _id"),
+    ];
+    for (field, value, why) in changes {
+        hand.update_one(doc! { "_id": 20_i64 }, doc! { "$set": { field: value } }).await.unwrap();
+        let found = damage(store.records(15, 10).await);
+        assert!(found.contains(why) && found.contains("record 20"), "{field}: {found}");
+        hand.replace_one(doc! { "_id": 20_i64 }, whole.clone()).await.unwrap();
+    }
+    // What still reads as a record is given back as found, for the verifier.
+    let forged = String::from_utf8(journal[19].bytes.to_vec()).unwrap().replace("a memo", "b memo");
+    hand.update_one(doc! { "_id": 20_i64 }, doc! { "$set": { "bytes": bytes(forged.into_bytes()) } }).await.unwrap();
+    let found = store.records(19, 1).await.unwrap();
+    assert_eq!(found[0].hash, journal[19].hash);
+    assert_ne!(chain(journal[18].hash, &found[0].bytes), found[0].hash);
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn another_ledgers_trail_is_refused() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 10).await);
+    open(&connection).await.add(&journal).await.unwrap();
+    let refused = MongoAudit::open(&connection, "another").await.err().unwrap();
+    assert!(matches!(&refused, OpenError::Configuration { why, .. } if why.contains("ledger test")), "{refused}");
+    let late = MongoAudit::lazy(&connection, "another").await.unwrap();
+    assert!(matches!(late.head().await, Err(StoreError::Unavailable { .. })), "nothing is done with it");
+    // Records that nobody claims belong to the ledger whose first record they begin with.
+    let hand = server.by_hand(&connection).await;
+    let client = hand.client().clone();
+    client.database(connection.url.path()).collection::<Document>("ledger").drop().await.unwrap();
+    let refused = MongoAudit::open(&connection, "another").await.err().unwrap();
+    assert!(matches!(refused, OpenError::Configuration { .. }), "{refused}");
+    assert_eq!(open(&connection).await.head().await.unwrap(), Some(journal.last().unwrap().cut()));
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn a_trail_dropped_by_hand_is_noticed_and_filled_again() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 100).await);
+    let store = open(&connection).await;
+    store.add(&journal[..50]).await.unwrap();
+    let hand = server.by_hand(&connection).await;
+    let indexes = hand.list_index_names().await.unwrap().len();
+    for whole in [false, true] {
+        if whole {
+            hand.client().database(connection.url.path()).drop().await.unwrap();
+        } else {
+            hand.drop().await.unwrap();
+        }
+        let refused = damage(store.add(&journal[50..60]).await);
+        assert!(refused.contains("record 51 does not follow record 0"), "{refused}");
+        assert_eq!(store.head().await.unwrap(), None);
+        store.add(&journal[..50]).await.unwrap();
+        assert_eq!(hand.list_index_names().await.unwrap().len(), indexes, "the indexes are there again");
+        assert!(MongoAudit::open(&connection, "another").await.is_err(), "it is still known whose it is");
+    }
+    store.clear().await.unwrap();
+    store.clear().await.unwrap();
+    assert_eq!(store.head().await.unwrap(), None);
+    store.add(&journal).await.unwrap();
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn the_doctor_is_told_what_it_asks() {
+    let Some(server) = Server::found() else { return };
+    let store = open(&server.database()).await;
+    let clock = ManualClock::default();
+    let facts = store.facts(&clock).await.unwrap();
+    assert!(facts.version.starts_with(|c: char| c.is_ascii_digit()), "{facts:?}");
+    assert!(facts.rights.find && facts.rights.insert, "{facts:?}");
+    if facts.user.is_none() {
+        assert_eq!(facts.rights, Rights { find: true, insert: true, update: true, remove: true, drop: true });
+    }
+    clock.advance(facts.skew_micros);
+    let again = store.facts(&clock).await.unwrap();
+    assert!(again.skew_micros.abs() < 2_000_000, "the server's clock, not ours: {again:?}");
+    server.tidy().await;
+}
+
+/// Not a check of speed: it prints the rates, for the performance page. Run with `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "prints a rate"]
+async fn rate_of_adding() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 40_000).await);
+    let store = open(&connection).await;
+    let start = Instant::now();
+    for page in journal.chunks(2_000) {
+        store.add(page).await.unwrap();
+    }
+    println!("{} records added in {:?}", journal.len(), start.elapsed());
+    let start = Instant::now();
+    let fresh = open(&connection).await;
+    fresh.head().await.unwrap();
+    println!("head in {:?}", start.elapsed());
+    let start = Instant::now();
+    let page = fresh.records(20_000, 1_000).await.unwrap().len();
+    println!("{page} records read in {:?}", start.elapsed());
+    let start = Instant::now();
+    let query = AuditQuery { wallet: "w3".parse().ok(), limit: 50, ..AuditQuery::default() };
+    println!("{} found in {:?}", fresh.list(&query).await.unwrap().items.len(), start.elapsed());
+    server.tidy().await;
+}
