@@ -45,6 +45,11 @@ if [ "$status" != 0 ]; then
   exit 1
 fi
 eval "$("$stack" env)"
+# What the adapters' own tests look for: servers, without a database.
+export WALLETD_TEST_POSTGRES_URL=${WALLETD_LEDGER_URL%/*} WALLETD_TEST_MYSQL_URL=${WALLETD_WALLETS_URL%/*}
+export WALLETD_TEST_MONGO_URL=${WALLETD_AUDIT_URL%/*} WALLETD_TEST_REDIS_URL=${WALLETD_BALANCES_URL%/*}
+export WALLETD_TEST_KAFKA_URL=${WALLETD_EVENTS_URL%/*}
+[ -z "${STACK_REDIS_CLUSTER_URL:-}" ] || export WALLETD_TEST_REDIS_CLUSTER_URL=$STACK_REDIS_CLUSTER_URL
 # The tests fail without the servers named here, rather than skip what needs them.
 export WALLET_STACK=$STACK_DIR
 $cargo test --locked --workspace

@@ -6,6 +6,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -39,11 +40,28 @@ pub enum Link {
     Slow(Duration),
 }
 
+/// What a trap lets happen to the piece it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spring {
+    /// It does not arrive: the moment before.
+    Before,
+    /// It arrives, and its answer does not: the moment between.
+    After,
+}
+
+/// Falls silent at the first piece from a client that fits.
+struct Trap {
+    spring: Spring,
+    fits: Box<dyn Fn(&[u8]) -> bool + Send>,
+}
+
+type Set = Arc<Mutex<Option<Trap>>>;
+
 /// A proxy in front of one server.
-#[derive(Debug)]
 pub struct Proxy {
     port: u16,
     link: watch::Sender<Link>,
+    trap: Set,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,18 +77,20 @@ impl Proxy {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let (link, seen) = watch::channel(Link::Whole);
+        let link = watch::Sender::new(Link::Whole);
+        let trap = Set::default();
+        let way = Way { link: link.clone(), trap: Arc::clone(&trap) };
         let (stop, mut stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("proxy-{port}")).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, server, seen) => {}
+                    () = accept(listener, server, way) => {}
                     _ = stopped.wait_for(|stop| *stop) => {}
                 }
             });
         })?;
-        Ok(Self { port, link, stop, thread: Some(thread) })
+        Ok(Self { port, link, trap, stop, thread: Some(thread) })
     }
 
     /// Where to connect instead of to the server.
@@ -81,6 +101,16 @@ impl Proxy {
     /// Makes the link behave so from now on.
     pub fn set(&self, link: Link) {
         self.link.send_replace(link);
+    }
+
+    /// Makes the link fall silent at the first piece from a client that fits. [`Proxy::sprung`] says when.
+    pub fn trap(&self, spring: Spring, fits: impl Fn(&[u8]) -> bool + Send + 'static) {
+        *self.trap.lock().unwrap_or_else(PoisonError::into_inner) = Some(Trap { spring, fits: Box::new(fits) });
+    }
+
+    /// Whether the trap has been sprung (or was never set).
+    pub fn sprung(&self) -> bool {
+        self.trap.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Makes the link whole again.
@@ -99,15 +129,33 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: StdListener, server: SocketAddr, link: watch::Receiver<Link>) {
+/// What the pumps of one proxy share.
+#[derive(Clone)]
+struct Way {
+    link: watch::Sender<Link>,
+    trap: Set,
+}
+
+impl Way {
+    /// If the trap waits for this piece: it is sprung, the link is silent, and this is what becomes of the piece.
+    fn springs(&self, piece: &[u8]) -> Option<Spring> {
+        let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
+        let sprung = trap.take_if(|trap| (trap.fits)(piece))?;
+        self.link.send_replace(Link::Silent);
+        Some(sprung.spring)
+    }
+}
+
+async fn accept(listener: StdListener, server: SocketAddr, way: Way) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(carry(client, server, link.clone()));
+        tokio::spawn(carry(client, server, way.clone()));
     }
 }
 
 /// One connection, both ways, until it ends.
-async fn carry(client: TcpStream, server: SocketAddr, mut link: watch::Receiver<Link>) {
+async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
+    let mut link = way.link.subscribe();
     // While nothing passes, not even the connection is made.
     if link.wait_for(|link| *link != Link::Silent).await.is_err() || *link.borrow() == Link::Cut {
         return;
@@ -119,8 +167,8 @@ async fn carry(client: TcpStream, server: SocketAddr, mut link: watch::Receiver<
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = upstream.into_split();
-    let there = pump(from_client, to_server, link.clone(), false);
-    let back = pump(from_server, to_client, link.clone(), true);
+    let there = pump(from_client, to_server, way.clone(), false);
+    let back = pump(from_server, to_client, way, true);
     tokio::select! {
         ((), ()) = async { tokio::join!(there, back) } => {}
         _ = link.wait_for(|link| *link == Link::Cut) => {}
@@ -128,7 +176,8 @@ async fn carry(client: TcpStream, server: SocketAddr, mut link: watch::Receiver<
 }
 
 /// One direction. `back`: from the server to the client.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::Receiver<Link>, back: bool) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, back: bool) {
+    let mut link = way.link.subscribe();
     let mut piece = vec![0; PIECE];
     let mut closed = false;
     loop {
@@ -154,8 +203,9 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::
             }
             continue;
         }
+        let at_once = !back && way.springs(&piece[..count]) == Some(Spring::After);
         // A way back that was closed stays closed on this connection.
-        if !closed && (!arrive(&mut link).await || to.write_all(&piece[..count]).await.is_err()) {
+        if !closed && ((!at_once && !arrive(&mut link).await) || to.write_all(&piece[..count]).await.is_err()) {
             break;
         }
     }
@@ -262,6 +312,30 @@ mod tests {
         let mut late = [0];
         open.read_exact(&mut late).unwrap();
         assert_eq!(late, [4]);
+    }
+
+    #[test]
+    fn a_trap_stops_what_it_waits_for_before_it_arrives_or_its_answer() {
+        for (spring, told) in [(Spring::Before, None), (Spring::After, Some(7))] {
+            let (tell, heard) = std::sync::mpsc::channel();
+            let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let proxy = Proxy::to(listener.local_addr().unwrap()).unwrap();
+            std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut byte = [0];
+                while stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                    tell.send(byte[0]).unwrap();
+                    stream.write_all(&byte).unwrap();
+                }
+            });
+            let mut open = connect(&proxy);
+            proxy.trap(spring, |piece| piece.contains(&7));
+            assert_eq!(ask(&mut open, 1).unwrap(), Some(1));
+            assert!(!proxy.sprung());
+            assert_eq!(ask(&mut open, 7).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+            assert!(proxy.sprung());
+            assert_eq!(heard.try_iter().collect::<Vec<_>>(), [Some(1), told].into_iter().flatten().collect::<Vec<_>>());
+        }
     }
 
     #[test]

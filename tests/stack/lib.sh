@@ -3,12 +3,12 @@
 # STACK_CACHE  downloads and builds, shared by every stack of this user
 # STACK_DIR    one stack: its data, logs, pid files and ports. Outside the home directory, which
 #              PostgreSQL's user may not enter, and on a disk, so that fsync means something
-# STACK_PORTS  first of the sixteen ports of this stack; by default a free block is chosen and kept
+# STACK_PORTS  first of the thirty-two ports of this stack; by default a free block is chosen and kept
 # DURABLE=1    the servers' default durability; without it fsync is off, for function tests only
 CACHE=${STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/walletctl-stack}
 DIR=${STACK_DIR:-/var/tmp/walletctl-stack-$(id -u)}
 DATA=$DIR/data LOGS=$DIR/logs RUN=$DIR/run
-BLOCK=16
+BLOCK=32
 
 fail() {
   echo "stack: $*" >&2
@@ -141,7 +141,7 @@ choose_ports() {
     local try port free
     BASE=
     for try in $(seq 200); do
-      BASE=$((20000 + RANDOM % 700 * BLOCK))
+      BASE=$((20000 + RANDOM % 380 * BLOCK))
       # A block belongs to the stack that made its claim, until that stack's folder is gone.
       mkdir -p "$(dirname "$(claim)")"
       if ! mkdir "$(claim)" 2>/dev/null; then
@@ -181,6 +181,10 @@ port() {
     jaeger-unused) echo $((BASE + 10 + $2)) ;; # four that cannot be switched off
     keycloak) echo $((BASE + 14)) ;;
     keycloak-management) echo $((BASE + 15)) ;;
+    kafka-proxied) echo $((BASE + 16)) ;; # what comes here is told to come back by the next one,
+    kafka-proxy) echo $((BASE + 17)) ;;   # where a test puts a proxy
+    redis-cluster) echo $((BASE + 18)) ;;
+    redis-cluster-bus) echo $((BASE + 19)) ;;
   esac
 }
 

@@ -33,11 +33,11 @@ kafka_init() {
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=$controller
-listeners=PLAINTEXT://$address,CONTROLLER://$controller
-advertised.listeners=PLAINTEXT://$address,CONTROLLER://$controller
+listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxied),CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxy),CONTROLLER://$controller
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=$data
 num.partitions=1
 default.replication.factor=1
@@ -70,4 +70,9 @@ kafka_start() {
 kafka_ready() { grep -q 'Kafka Server started' "$LOGS/kafka.log" && listening "$(port kafka)"; }
 kafka_after() { :; }
 kafka_stop() { end kafka; }
-kafka_env() { echo "WALLETD_EVENTS_URL=kafka://127.0.0.1:$(port kafka)/wallet"; }
+kafka_env() {
+  echo "WALLETD_EVENTS_URL=kafka://127.0.0.1:$(port kafka)/wallet"
+  # A broker tells its clients where to connect: a proxy between them has to be where it says.
+  echo "STACK_KAFKA_PROXIED=127.0.0.1:$(port kafka-proxied)"
+  echo "STACK_KAFKA_PROXY=127.0.0.1:$(port kafka-proxy)"
+}

@@ -36,3 +36,20 @@ redis-limits_ready() { redis_answers redis-limits; }
 redis-limits_after() { :; }
 redis-limits_stop() { end redis-limits; }
 redis-limits_env() { echo "WALLETD_LIMITS_URL=redis://127.0.0.1:$(port redis-limits)/0"; }
+
+# A cluster of one node: what must not span slots is refused by it as by a large one.
+redis-cluster_packages() { redis_packages; }
+redis-cluster_install() { :; }
+redis-cluster_version() { redis_version; }
+redis-cluster_init() { :; }
+redis-cluster_start() {
+  redis_launch redis-cluster --cluster-enabled yes --cluster-port "$(port redis-cluster-bus)" --databases 1
+}
+redis-cluster_ready() { redis_answers redis-cluster; }
+redis-cluster_after() {
+  local cli=(redis-cli -h 127.0.0.1 -p "$(port redis-cluster)" cluster)
+  "${cli[@]}" info | grep -q 'cluster_slots_assigned:16384' || "${cli[@]}" addslotsrange 0 16383
+  "${cli[@]}" info | grep -q 'cluster_state:ok'
+}
+redis-cluster_stop() { end redis-cluster; }
+redis-cluster_env() { echo "STACK_REDIS_CLUSTER_URL=redis://127.0.0.1:$(port redis-cluster)"; }

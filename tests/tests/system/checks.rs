@@ -241,20 +241,19 @@ pub fn unlimited(wallets: &str) -> String {
 }
 
 /// Everything that the programs promise about a batch whose results are known.
-pub fn the_whole_job(dataset: &Dataset) {
-    let world = World::new();
+pub fn the_whole_job(dataset: &Dataset, world: &World) {
     let daemon = world.daemon();
-    dataset.import(&world);
-    dataset.run(&world);
-    dataset.check_balances(&world);
-    dataset.check_history(&world);
-    dataset.check_hledger(&world);
+    dataset.import(world);
+    dataset.run(world);
+    dataset.check_balances(world);
+    dataset.check_history(world);
+    dataset.check_hledger(world);
     world.ctl("audit verify").ok();
 
     // The same file again: nothing moves, the same outcomes are reported.
     let head = world.head();
     world.ctl("batch run batch.csv --results results.ndjson --yes").exits(dataset.exit());
-    dataset.check_outcomes(&world, "results.ndjson", "ok");
+    dataset.check_outcomes(world, "results.ndjson", "ok");
     assert_eq!(world.head(), head);
 
     // Another machine has neither results nor state: what was accepted replays, and no money moves twice.
@@ -278,24 +277,22 @@ pub fn the_whole_job(dataset: &Dataset) {
 }
 
 /// The rows in any order give the same closing balances, when no limit forbids any.
-pub fn any_order(dataset: &Dataset) {
-    let world = World::new();
+pub fn any_order(dataset: &Dataset, world: &World) {
     let _daemon = world.daemon();
     world.file("wallets.csv", unlimited(&dataset.wallets));
     world.file("batch.csv", shuffled(&dataset.batch));
     world.ctl("wallet import wallets.csv --yes").ok();
     let run = world.ctl("batch run batch.csv --yes");
     assert!([0, 8].contains(&run.code), "{run}");
-    dataset.check_balances(&world);
-    dataset.check_history(&world);
+    dataset.check_balances(world);
+    dataset.check_history(world);
     world.ctl("audit verify").ok();
 }
 
 /// kill -9 in the middle, restart, resume: the outcomes of an undisturbed run, row by row.
-pub fn a_crash_in_the_middle(dataset: &Dataset) {
-    let world = World::new();
+pub fn a_crash_in_the_middle(dataset: &Dataset, world: &World) {
     let daemon = world.daemon();
-    dataset.import(&world);
+    dataset.import(world);
     let mut command = world.walletctl();
     command.args(["batch", "run", "batch.csv", "--results", "results.ndjson", "--chunk", "20"]);
     command.args(["--retry-for", "0", "--yes"]);
@@ -321,6 +318,6 @@ pub fn a_crash_in_the_middle(dataset: &Dataset) {
         };
         assert!(fine, "{key}: {outcome} {code}, without a crash {expected}");
     }
-    dataset.check_balances(&world);
+    dataset.check_balances(world);
     world.ctl("audit verify").ok();
 }

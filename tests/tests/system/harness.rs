@@ -94,6 +94,8 @@ impl std::fmt::Display for Run {
 pub struct World {
     pub dir: TempDir,
     programs: PathBuf,
+    /// What the daemon's environment has besides; where the stores are real ones.
+    env: std::collections::BTreeMap<String, String>,
 }
 
 impl World {
@@ -101,7 +103,12 @@ impl World {
         let dir = tempfile::Builder::new().prefix("wallet-test-").tempdir().unwrap();
         fs::create_dir(dir.path().join("home")).unwrap();
         fs::create_dir(dir.path().join("work")).unwrap();
-        Self { dir, programs: programs() }
+        Self { dir, programs: programs(), env: std::collections::BTreeMap::new() }
+    }
+
+    /// One machine whose daemon has these variables, such as those that lead to real servers.
+    pub fn having(env: &std::collections::BTreeMap<String, String>) -> Self {
+        Self { env: env.clone(), ..Self::new() }
     }
 
     pub fn home(&self) -> PathBuf {
@@ -154,7 +161,9 @@ impl World {
     }
 
     pub fn walletd(&self) -> Command {
-        self.command(self.programs.join("walletd"))
+        let mut command = self.command(self.programs.join("walletd"));
+        command.envs(&self.env);
+        command
     }
 
     /// Runs walletctl with words.
@@ -196,7 +205,11 @@ impl World {
     pub fn daemon_at(&self, mut command: Command, socket: &Path) -> Daemon {
         let log = self.dir.path().join("walletd.log");
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = command.arg("serve").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        command.arg("serve");
+        if self.env.contains_key("WALLETD_LEDGER_URL") {
+            command.arg("--migrate");
+        }
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         let mut daemon = Daemon { child, log, socket: socket.to_owned() };
         daemon.wait_until_ready();
         daemon
@@ -214,6 +227,26 @@ impl World {
     /// What a wallet holds now.
     pub fn balance(&self, wallet: &str) -> String {
         self.ctl(&format!("balance {wallet} -o json")).data()["balance"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until everything that follows the journal has come to its end; what is left to say if it has not.
+    #[track_caller]
+    pub fn settles(&self, what: &str) {
+        let mut last = String::new();
+        let begin = Instant::now();
+        loop {
+            if let Ok(status) = serde_json::from_str::<Value>(&self.ctl("api GET /v1/status").out) {
+                let behind = |projection: &&Value| projection["lag"] != 0 || projection["error"].is_string();
+                let projections = status["projections"].as_array().unwrap();
+                let late: Vec<&Value> = projections.iter().filter(behind).collect();
+                if late.is_empty() {
+                    return;
+                }
+                last = format!("{late:?}");
+            }
+            assert!(begin.elapsed() < Duration::from_mins(2), "{what}: this is not drained: {last}");
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// The ledger's head.

@@ -18,6 +18,7 @@ mod life;
 mod money;
 mod pkdd99;
 mod readme;
+mod real;
 mod rebuild;
 mod sample;
 mod storage;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Converts the data, or says what is skipped.
-fn convert(what: &str, args: &[&str]) -> Option<Dataset> {
+pub fn convert(what: &str, args: &[&str]) -> Option<Dataset> {
     let shared: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let (tool, data) = (shared.join("tools/pkdd99.py"), shared.join("data/pkdd99"));
     if !tool.is_file() || !data.is_dir() {
@@ -36,7 +36,7 @@ fn convert(what: &str, args: &[&str]) -> Option<Dataset> {
 fn the_bank_with_limits_has_fourteen_refusals_and_every_balance_right() {
     if let Some(dataset) = convert("the bank with limits", &["--overdraft", "0"]) {
         assert_eq!(dataset.refusals(), 14);
-        checks::the_whole_job(&dataset);
+        checks::the_whole_job(&dataset, &World::new());
     }
 }
 
@@ -44,21 +44,21 @@ fn the_bank_with_limits_has_fourteen_refusals_and_every_balance_right() {
 fn the_bank_without_limits_has_no_refusals_and_every_balance_right() {
     if let Some(dataset) = convert("the bank without limits", &["--overdraft", "none"]) {
         assert_eq!((dataset.refusals(), dataset.balances.len()), (0, 13_824));
-        checks::the_whole_job(&dataset);
+        checks::the_whole_job(&dataset, &World::new());
     }
 }
 
 #[test]
 fn the_banks_rows_in_any_order_give_the_same_closing_balances() {
     if let Some(dataset) = convert("the bank shuffled", &["--overdraft", "none"]) {
-        checks::any_order(&dataset);
+        checks::any_order(&dataset, &World::new());
     }
 }
 
 #[test]
 fn the_bank_survives_kill_9_in_the_middle() {
     if let Some(dataset) = convert("the bank with a crash", &["--overdraft", "0"]) {
-        checks::a_crash_in_the_middle(&dataset);
+        checks::a_crash_in_the_middle(&dataset, &World::new());
     }
 }
 

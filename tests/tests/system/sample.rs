@@ -10,12 +10,12 @@ use crate::{
     harness::{World, rows},
 };
 
-fn dataset() -> Dataset {
+pub fn dataset() -> Dataset {
     Dataset::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sample"))
 }
 
 /// The sample without limits, and only its first rows.
-fn unlimited(count: usize) -> Dataset {
+pub fn unlimited(count: usize) -> Dataset {
     let mut made = sample::generate(false);
     made.rows.truncate(count);
     made.expected = expect::fold(&made.wallets, &made.rows, sample::scale);
@@ -26,17 +26,17 @@ fn unlimited(count: usize) -> Dataset {
 
 #[test]
 fn the_sample_runs_from_import_to_an_independent_check_of_every_balance() {
-    checks::the_whole_job(&dataset());
+    checks::the_whole_job(&dataset(), &World::new());
 }
 
 #[test]
 fn the_samples_rows_in_any_order_give_the_same_closing_balances() {
-    checks::any_order(&unlimited(sample::ROWS));
+    checks::any_order(&unlimited(sample::ROWS), &World::new());
 }
 
 #[test]
 fn the_sample_survives_kill_9_in_the_middle() {
-    checks::a_crash_in_the_middle(&dataset());
+    checks::a_crash_in_the_middle(&dataset(), &World::new());
 }
 
 #[test]

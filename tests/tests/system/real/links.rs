@@ -1,0 +1,129 @@
+//! The network between walletd and each server fails while 32 clients transfer, and heals.
+
+use std::time::Duration;
+
+use wallet_tests::proxy::Link;
+
+use super::{
+    load::{self, Load, Tally},
+    money,
+    stores::Stores,
+};
+use crate::harness::World;
+
+/// Clients that transfer.
+const CLIENTS: usize = 32;
+/// Transfers that show that money moves.
+const SOME: u64 = 300;
+/// How the link fails, one after the other.
+const FAULTS: [(&str, Link); 4] = [
+    ("cut", Link::Cut),
+    ("half closed", Link::HalfClosed),
+    ("silent", Link::Silent),
+    ("slow", Link::Slow(Duration::from_millis(150))),
+];
+
+/// Nothing that was acknowledged is missing, nothing is there that was not sent or was refused, every key once.
+#[track_caller]
+pub fn account_for(stores: &Stores, tally: &Tally, prefix: &str) {
+    let sql = stores.sql();
+    money::check(&sql);
+    let there = money::keys(&sql, &format!("{prefix}-"));
+    let lost: Vec<_> = tally.acknowledged.difference(&there).take(5).collect();
+    assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
+    let sneaked: Vec<_> = there.difference(&tally.acknowledged).take(5).collect();
+    assert!(sneaked.is_empty(), "there and never acknowledged: {sneaked:?}");
+    assert!(tally.refused.is_disjoint(&there));
+}
+
+/// The link of something that money does not need: it keeps moving through every fault, and what lags catches up.
+fn money_keeps_moving_without(link: &'static str) {
+    let what = format!("a failing link to {link} under load");
+    let Some(stores) = Stores::new(&what) else { return };
+    let way = stores.way_through(&[link]);
+    let world = World::having(&way.env);
+    let daemon = world.daemon();
+    let wallets = load::wallets(&world, "w_", 10);
+    world.settles(&what);
+    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
+    load.moves(SOME, "before");
+    for (name, fault) in FAULTS {
+        way.link(link).set(fault);
+        load.moves(SOME, &format!("while the link to {link} is {name}"));
+        std::thread::sleep(Duration::from_millis(1_500));
+        load.moves(SOME, &format!("after a while with the link to {link} {name}"));
+        way.link(link).heal();
+        load.moves(SOME, &format!("after {link} was {name}"));
+    }
+    let tally = load.stop();
+    assert!(tally.again.is_empty(), "no client had to try again: {:?}", tally.again);
+    world.settles(&what);
+    account_for(&stores, &tally, "l");
+    world.ctl("audit verify --stores").ok();
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_mysql_fails() {
+    money_keeps_moving_without("wallets");
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_mongodb_fails() {
+    money_keeps_moving_without("audit");
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_kafka_fails() {
+    money_keeps_moving_without("events");
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_the_cached_balances_fails() {
+    money_keeps_moving_without("balances");
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_the_limits_fails() {
+    money_keeps_moving_without("limits");
+}
+
+#[test]
+fn money_keeps_moving_while_the_link_to_jaeger_fails() {
+    money_keeps_moving_without("traces");
+}
+
+#[test]
+fn while_the_link_to_postgresql_fails_writes_are_refused_cached_reads_answer_and_it_goes_on_when_it_heals() {
+    let what = "a failing link to the ledger under load";
+    let Some(stores) = Stores::new(what) else { return };
+    let way = stores.way_through(&["ledger"]);
+    let world = World::having(&way.env);
+    let daemon = world.daemon();
+    let wallets = load::wallets(&world, "w_", 10);
+    world.settles(what);
+    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
+    load.moves(SOME, "before");
+    for (name, fault) in FAULTS {
+        way.link("ledger").set(fault);
+        if let Link::Slow(_) = fault {
+            load.moves(10, "over a slow link");
+        } else {
+            let before = load.times("unavailable") + load.times("outcome_unknown");
+            crate::harness::until(&format!("clients are told that the ledger is {name}"), || {
+                load.times("unavailable") + load.times("outcome_unknown") > before + CLIENTS as u64
+            });
+            let cached = world.ctl("balance w_0 --cached -o json").data();
+            assert!(cached["age_ms"].is_u64(), "a cached balance says how old it is: {cached}");
+            world.ctl("deposit --to w_0 --amount 1 --asset EUR --idempotency-key down --yes --retry-for 0").exits(75);
+        }
+        way.link("ledger").heal();
+        let took = load.moves(SOME, &format!("after the ledger was {name}"));
+        assert!(took < Duration::from_secs(30), "it took {took:?} to go on after the ledger was {name}");
+    }
+    let tally = load.stop();
+    world.settles(what);
+    account_for(&stores, &tally, "l");
+    world.ctl("audit verify --stores").ok();
+    assert_eq!(daemon.stop(), 0);
+}

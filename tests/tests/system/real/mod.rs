@@ -1,0 +1,12 @@
+//! The same promises on real servers, and what happens when those fail.
+//!
+//! Every test has databases, topics and Redis numbers of its own on the stack that `make test` starts
+//! (tests/stack); without one it says that it is skipped. What moves money is checked by SQL afterwards.
+
+mod deploy;
+mod links;
+mod load;
+mod money;
+mod servers;
+mod stores;
+mod whole;
