@@ -12,7 +12,7 @@ use wallet_core::ports::{Clock, LedgerStore, StoreError};
 
 use crate::{
     adapters::{
-        embedded::{audit::SqliteAudit, clock::SystemClock, ledger::FjallLedger, wallets::SqliteWallets},
+        embedded::{clock::SystemClock, ledger::FjallLedger},
         schema::OpenError,
     },
     backup::{self, BackupError, Source},
@@ -79,6 +79,13 @@ enum Command {
     Rebuild {
         /// Which: wallets, balances, audit or events
         store: Rebuildable,
+    },
+    /// Look at every store of the configuration, and say what to do
+    #[command(after_help = "Example:\n  walletd doctor && walletd serve")]
+    Doctor {
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// After the ledger's server was restored from a backup: begin a new epoch, make anew what is ahead
     #[command(after_help = "Example:\n  walletd recover --yes")]
@@ -153,6 +160,11 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         Command::Backup { file } => backup_to(&file, config)?,
         Command::Restore { file } => restore_from(&file, config)?,
         Command::Rebuild { store } => print(&wait(operate::rebuild::rebuild(store, config))?)?,
+        Command::Doctor { json } => {
+            let (text, code) = wait(async { Ok::<_, anyhow::Error>(operate::doctor::doctor(config, json).await) })?;
+            print(&text)?;
+            return Ok(ExitCode::from(code));
+        }
         Command::Recover { yes } => print(&wait(operate::recover::recover(config, yes))?)?,
         Command::BenchRaw(args) => print(&rawbench::run(&args)?)?,
         Command::Openapi => print(&(crate::gateway::openapi().to_pretty_json()? + "\n"))?,
@@ -161,20 +173,23 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
 }
 
 fn migrate(command: &MigrateCommand, config: &Config) -> anyhow::Result<()> {
-    let places = Places::of(&config.data.directory);
-    if matches!(command, MigrateCommand::Up) {
-        let _lock = DataLock::acquire(&config.data.directory)?;
-        // Opening a store migrates it.
-        drop(wait(compose::open(config, Opening::Migrate))?);
-    }
-    let stores = [("wallets", SqliteWallets::schema(&places.wallets)?), ("audit", SqliteAudit::schema(&places.audit)?)];
-    for (name, schema) in stores {
+    let schemas = wait(async {
+        if matches!(command, MigrateCommand::Up) {
+            let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+            compose::migrate(config).await?;
+        }
+        Ok::<_, anyhow::Error>(compose::schemas(config).await?)
+    })?;
+    for (name, engine, schema) in schemas {
         let applied = schema.applied.map_or_else(|| "none".to_owned(), |version| version.to_string());
-        let state = if schema.is_current() { "current" } else { "to be migrated" };
-        print(&format!("{name}: schema {applied}, known {}: {state}\n", schema.known))?;
+        let state = match schema.applied {
+            _ if schema.is_current() => "current",
+            Some(applied) if applied > schema.known => "made by a newer walletd",
+            _ => "to be migrated",
+        };
+        print(&format!("{name} ({engine}): schema {applied}, known {}: {state}\n", schema.known))?;
     }
-    let made = if places.ledger.exists() { "made" } else { "not made yet" };
-    print(&format!("ledger: format 1, known 1: {made}\n"))
+    Ok(())
 }
 
 /// From the running daemon if one answers on the socket, else from the directory itself.

@@ -1,6 +1,8 @@
 //! The only place that names concrete adapters: configuration in, a running daemon out.
 
 mod access;
+pub mod doctor;
+mod schemas;
 mod stores;
 
 use std::{
@@ -13,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wallet_core::ports::RateLimiter;
 
+pub use self::schemas::{migrate, schemas};
 pub use self::stores::{Opening, Places, Stores, ledger_options, open};
 use crate::{
     adapters::embedded::limiter::{LocalLimiter, Rate},

@@ -184,7 +184,7 @@ fn or_later<T>(opened: Result<T, OpenError>, lazily: impl FnOnce() -> Result<T, 
 }
 
 /// Opens an embedded store, which waits on files.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     open: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> anyhow::Result<Arc<T>> {
     let opened = tokio::task::spawn_blocking(open).await.context("a store's opening ended early")?;

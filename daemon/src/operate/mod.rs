@@ -1,5 +1,7 @@
-//! What an operator tells walletd to do besides serving: rebuild what follows the ledger, recover a restored one.
+//! What an operator tells walletd to do besides serving: rebuild what follows the ledger, recover a restored one, look
+//! whether everything is as it should be.
 
+pub(crate) mod doctor;
 pub(crate) mod rebuild;
 pub(crate) mod recover;
 
