@@ -1,15 +1,22 @@
 //! What `walletd doctor` looks at: every store of a configuration, as an operator should know it before money depends on it.
 
-use wallet_core::{ledger::MAX_SKEW, ports::StoreError, time::SECOND};
+use std::{num::NonZeroU32, sync::Arc};
+
+use wallet_core::{
+    ledger::MAX_SKEW,
+    ports::{Rate, StoreError},
+    time::SECOND,
+};
 
 use super::stores::{Places, connection};
 use crate::{
     adapters::{
         connection::Connection,
-        embedded::clock::SystemClock,
+        embedded::{clock::SystemClock, limiter::LocalLimiter},
         finding::Finding,
         mysql::MysqlWallets,
         postgres,
+        redis::{RedisCache, RedisLimiter},
         schema::{OpenError, Schema},
     },
     config::{Config, Store},
@@ -85,6 +92,8 @@ async fn server_findings(name: &'static str, server: &Connection) -> Result<Vec<
     let mut found = match name {
         "ledger" => ledger(server).await?,
         "wallets" => wallets(server).await?,
+        "balances" => balances(server).await?,
+        "limits" => limits(server).await?,
         _ => Vec::new(),
     };
     if server.tls.is_none() && !server.url.is_loopback() {
@@ -147,6 +156,39 @@ async fn wallets(server: &Connection) -> Result<Vec<Finding>, OpenError> {
     }
     found.push(connections(server.pool, facts.max_connections));
     Ok(found)
+}
+
+async fn balances(server: &Connection) -> Result<Vec<Finding>, OpenError> {
+    let facts = RedisCache::open(server, "doctor").await?.facts().await?;
+    let bound = if facts.max_memory == 0 { "no bound".to_owned() } else { format!("{} MiB", facts.max_memory >> 20) };
+    let memory = format!("{bound}, {}", facts.eviction);
+    let evicts = facts.eviction.starts_with("allkeys-");
+    Ok(vec![
+        Finding::good("version", format!("Redis {}", facts.version)),
+        if evicts || facts.max_memory == 0 {
+            Finding::good("memory", memory)
+        } else {
+            let advice = "set maxmemory-policy allkeys-lru: a full cache that evicts nothing refuses new balances";
+            Finding::warning("memory", memory, advice)
+        },
+    ])
+}
+
+async fn limits(server: &Connection) -> Result<Vec<Finding>, OpenError> {
+    let one = NonZeroU32::MIN;
+    let rate = Rate { per_second: one, burst: one };
+    let local = Arc::new(LocalLimiter::new(rate));
+    let (version, eviction) = RedisLimiter::open(server, "doctor", rate, local).await?.facts().await?;
+    Ok(vec![
+        Finding::good("version", format!("Redis {version}")),
+        if eviction == "noeviction" {
+            Finding::good("memory", eviction)
+        } else {
+            let advice =
+                "give the limits a server of their own with maxmemory-policy noeviction: evicted limits limit nobody";
+            Finding::fault("memory", eviction, advice)
+        },
+    ])
 }
 
 fn schema(schema: &Schema) -> Finding {

@@ -13,12 +13,12 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wallet_core::ports::RateLimiter;
+use wallet_core::ports::{Rate, RateLimiter};
 
 pub use self::schemas::{migrate, schemas};
 pub use self::stores::{Opening, Places, Stores, ledger_options, open};
 use crate::{
-    adapters::embedded::limiter::{LocalLimiter, Rate},
+    adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},
     config::{Config, Duty},
     gateway::{Edge, Services},
     services::{
@@ -108,7 +108,7 @@ impl Daemon {
             assets: AssetService::new(Arc::clone(&ledger)),
             status: StatusService::new(ledger, clock, progress, engines, draining),
         };
-        Ok(Self { services, edge: edge(config)?, writer, tasks, stop })
+        Ok(Self { services, edge: edge(config).await?, writer, tasks, stop })
     }
 
     /// Commits what still waits, then stops the followers. Every handler is done by now.
@@ -127,8 +127,11 @@ impl Daemon {
 
 /// This daemon's name among all that share its stores: another one after every start.
 fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{}", host.trim(), std::process::id(), uuid::Uuid::new_v4().simple())
+    format!("{}:{}:{}", hostname(), std::process::id(), uuid::Uuid::new_v4().simple())
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// How far what follows the journal in this process is: the projections, and the relay while it leads.
@@ -149,17 +152,27 @@ fn projection(state: projections::Projection) -> wallet_api::types::Projection {
     wallet_api::types::Projection { name: name.into(), seq, lag, error }
 }
 
-fn edge(config: &Config) -> anyhow::Result<Edge> {
-    let bucket = config.rate_limit.address;
-    let rate = NonZeroU32::new(bucket.per_second).zip(NonZeroU32::new(bucket.burst));
-    let limiter =
-        rate.map(|(per_second, burst)| Arc::new(LocalLimiter::new(Rate { per_second, burst })) as Arc<dyn RateLimiter>);
+async fn edge(config: &Config) -> anyhow::Result<Edge> {
     Ok(Edge {
         identify: access::identify(config.access.clone())?,
-        limiter,
+        limiter: limiter(config).await?,
         time_limit: config.server.request_timeout(),
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,
         counter: Arc::new(AtomicU64::new(1)),
         sampling: Arc::new(Sampling::new(&config.traces)),
     })
+}
+
+/// The limiter in process, and in front of it the one that the daemons of this machine share, if there is one.
+async fn limiter(config: &Config) -> anyhow::Result<Option<Arc<dyn RateLimiter>>> {
+    let bucket = config.rate_limit.address;
+    let Some((per_second, burst)) = NonZeroU32::new(bucket.per_second).zip(NonZeroU32::new(bucket.burst)) else {
+        return Ok(None);
+    };
+    let rate = Rate { per_second, burst };
+    let local: Arc<dyn RateLimiter> = Arc::new(LocalLimiter::new(rate));
+    let Some(server) = stores::connection("limits", &config.stores.limits)? else { return Ok(Some(local)) };
+    // A caller on the socket is a user of this machine: another machine's user of that number is somebody else.
+    let namespace = format!("address:{}", hostname());
+    Ok(Some(Arc::new(RedisLimiter::open(&server, &namespace, rate, local).await?)))
 }

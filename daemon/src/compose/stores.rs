@@ -24,6 +24,7 @@ use crate::{
         },
         mysql::MysqlWallets,
         postgres::{self, PostgresLeases, PostgresLedger},
+        redis::RedisCache,
         schema::OpenError,
     },
     config::{Config, Store},
@@ -114,7 +115,9 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
 
 /// Opens every store of a configuration.
 pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
-    for (name, store) in config.stores.each().into_iter().filter(|(name, _)| !["ledger", "wallets"].contains(name)) {
+    for (name, store) in
+        config.stores.each().into_iter().filter(|(name, _)| !["ledger", "wallets", "balances", "limits"].contains(name))
+    {
         if let Some(connection) = connection(name, store)? {
             let why = format!("this walletd has no adapter for {}", connection.url);
             return Err(OpenError::configuration(name, why).into());
@@ -162,11 +165,17 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
         engine("events", "in process");
         Arc::new(LocalBus::open(Arc::clone(&ledger)).await?)
     };
-    let cache: Arc<dyn BalanceCache> = {
-        engine("balances", "in process");
-        Arc::new(MemoryCache::new())
+    let cache: Arc<dyn BalanceCache> = match connection("balances", &config.stores.balances)? {
+        Some(server) => {
+            engine("balances", "redis");
+            Arc::new(RedisCache::open(&server, ledger.id()).await?)
+        }
+        None => {
+            engine("balances", "in process");
+            Arc::new(MemoryCache::new())
+        }
     };
-    engine("rate limit", "in process");
+    engine("rate limit", if config.stores.limits.is_embedded() { "in process" } else { "redis" });
     engine("identity", "peer credentials");
     Ok(Stores { ledger, wallets, audit, bus, cache, leases, clock, engines })
 }
