@@ -14,6 +14,7 @@ use crate::{
         connection::Connection,
         embedded::{clock::SystemClock, limiter::LocalLimiter},
         finding::Finding,
+        mongo::MongoAudit,
         mysql::MysqlWallets,
         postgres,
         redis::{RedisCache, RedisLimiter},
@@ -92,6 +93,7 @@ async fn server_findings(name: &'static str, server: &Connection) -> Result<Vec<
     let mut found = match name {
         "ledger" => ledger(server).await?,
         "wallets" => wallets(server).await?,
+        "audit" => audit(server).await?,
         "balances" => balances(server).await?,
         "limits" => limits(server).await?,
         _ => Vec::new(),
@@ -155,6 +157,32 @@ async fn wallets(server: &Connection) -> Result<Vec<Finding>, OpenError> {
         found.push(Finding::fault("writes", "the server is read only", "name the primary in stores.wallets.url"));
     }
     found.push(connections(server.pool, facts.max_connections));
+    Ok(found)
+}
+
+async fn audit(server: &Connection) -> Result<Vec<Finding>, OpenError> {
+    let facts = MongoAudit::lazy(server, "doctor").await?.facts(&SystemClock::new()).await?;
+    let version = match &facts.ferretdb {
+        Some(ferretdb) => format!("FerretDB {ferretdb}, which speaks MongoDB's protocol"),
+        None => format!("MongoDB {}", facts.version),
+    };
+    let mut found = vec![Finding::good("version", version), skew(facts.skew_micros)];
+    found.push(Finding::good("durability", format!("writes are acknowledged with {}", facts.write_concern)));
+    if facts.replica_set.is_none() {
+        let advice = "for more than one machine's worth of safety run a replica set";
+        found.push(Finding::warning("replicas", "a server of its own", advice));
+    }
+    let rights = facts.rights;
+    found.push(if rights.find && rights.insert {
+        Finding::good("rights", "may read and add records")
+    } else {
+        Finding::fault("rights", "may not read and add records", "grant find and insert on the collection of records")
+    });
+    if rights.update || rights.remove {
+        let advice =
+            "give walletd an account that can only find and insert: the trail is evidence against its own writer";
+        found.push(Finding::warning("rights", "may also change or remove records", advice));
+    }
     Ok(found)
 }
 

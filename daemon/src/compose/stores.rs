@@ -22,6 +22,7 @@ use crate::{
             ledger::{FjallLedger, LedgerOptions},
             wallets::SqliteWallets,
         },
+        mongo::MongoAudit,
         mysql::MysqlWallets,
         postgres::{self, PostgresLeases, PostgresLedger},
         redis::RedisCache,
@@ -115,8 +116,11 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
 
 /// Opens every store of a configuration.
 pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
-    for (name, store) in
-        config.stores.each().into_iter().filter(|(name, _)| !["ledger", "wallets", "balances", "limits"].contains(name))
+    for (name, store) in config
+        .stores
+        .each()
+        .into_iter()
+        .filter(|(name, _)| !["ledger", "wallets", "audit", "balances", "limits"].contains(name))
     {
         if let Some(connection) = connection(name, store)? {
             let why = format!("this walletd has no adapter for {}", connection.url);
@@ -143,10 +147,19 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
             (blocking(move || FjallLedger::open(options)).await?, Arc::new(LocalLeases::default()))
         }
     };
-    let audit: Arc<dyn AuditStore> = {
-        engine("audit", "sqlite");
-        let (place, id) = (places.audit, ledger.id().to_owned());
-        blocking(move || SqliteAudit::open(&place, &id)).await?
+    let audit: Arc<dyn AuditStore> = match connection("audit", &config.stores.audit)? {
+        Some(server) => {
+            engine("audit", "mongodb");
+            Arc::new(match MongoAudit::open(&server, ledger.id()).await {
+                Err(error) if is_down(&error) => MongoAudit::lazy(&server, ledger.id()).await?,
+                opened => opened?,
+            })
+        }
+        None => {
+            engine("audit", "sqlite");
+            let (place, id) = (places.audit, ledger.id().to_owned());
+            blocking(move || SqliteAudit::open(&place, &id)).await?
+        }
     };
     let wallets: Arc<dyn WalletStore> = match connection("wallets", &config.stores.wallets)? {
         Some(server) => {
@@ -154,7 +167,10 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
             if how == Opening::Migrate {
                 MysqlWallets::migrate(&server).await?;
             }
-            Arc::new(or_later(MysqlWallets::open(&server).await, || MysqlWallets::lazy(&server))?)
+            Arc::new(match MysqlWallets::open(&server).await {
+                Err(error) if is_down(&error) => MysqlWallets::lazy(&server)?,
+                opened => opened?,
+            })
         }
         None => {
             engine("wallets", "sqlite");
@@ -182,14 +198,10 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
 
 /// A store that follows the ledger may be down when the daemon starts: money moves without it, and it is used once it
 /// answers. What is wrong with it otherwise (schema, configuration, damage) is said at once.
-fn or_later<T>(opened: Result<T, OpenError>, lazily: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
-    match opened {
-        Err(OpenError::Store(error @ StoreError::Unavailable { .. })) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a store is down; it is used when it answers");
-            lazily()
-        }
-        opened => opened,
-    }
+fn is_down(error: &OpenError) -> bool {
+    let OpenError::Store(error @ StoreError::Unavailable { .. }) = error else { return false };
+    tracing::warn!(error = error as &dyn std::error::Error, "a store is down; it is used when it answers");
+    true
 }
 
 /// Opens an embedded store, which waits on files.
