@@ -9,6 +9,7 @@ pub mod compose;
 pub mod config;
 pub mod gateway;
 pub mod lifecycle;
+pub mod metrics;
 mod operate;
 pub mod rawbench;
 pub mod serve;

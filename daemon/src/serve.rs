@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     gateway::{self, Listener, Peer},
     lifecycle::{DataLock, Shutdown, Signals, Socket},
+    metrics,
 };
 
 /// Threads of the runtime: requests are short, and the writer has a thread of its own.
@@ -39,6 +40,10 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
     let listener = Listener::new(socket.listener()?, config.server.connection_limit);
     let router = gateway::router(daemon.services.clone(), daemon.edge.clone(), config.server.body_limit_bytes);
+    if let Some(address) = config.metrics.address() {
+        let address = metrics::serve(address, daemon.metrics(), shutdown.soft.clone()).await?;
+        tracing::info!(%address, "serving metrics");
+    }
     tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout()));
     let head = daemon.services.status.head().await.map_err(anyhow::Error::from)?;
     tracing::info!(

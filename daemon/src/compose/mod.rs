@@ -2,6 +2,7 @@
 
 mod access;
 pub mod doctor;
+mod figures;
 mod schemas;
 mod stores;
 
@@ -20,7 +21,8 @@ pub use self::stores::{Opening, Places, Stores, ledger_options, open};
 use crate::{
     adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},
     config::{Config, Duty},
-    gateway::{Edge, Services},
+    gateway::{self, Edge, Services},
+    metrics::{Look, Metrics, Pools, Sources, figures::Http},
     services::{
         assets::AssetService,
         audit::{Audit, Followers},
@@ -33,7 +35,7 @@ use crate::{
         transactions::{Limits, Transactions},
         wallets::Wallets,
     },
-    telemetry::Sampling,
+    telemetry::{Sampling, exported},
 };
 
 /// Everything that runs behind the socket.
@@ -42,6 +44,8 @@ pub struct Daemon {
     pub services: Services,
     /// What every request passes first.
     pub edge: Edge,
+    pools: Pools,
+    look: Look,
     writer: JoinHandle<()>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -51,7 +55,7 @@ impl Daemon {
     /// Starts the services over open stores. `draining` is set when the daemon is told to stop.
     pub async fn start(config: &Config, stores: Stores, draining: CancellationToken) -> anyhow::Result<Self> {
         check_not_ahead(&*stores.ledger, &*stores.wallets, &*stores.audit, &*stores.bus).await?;
-        let Stores { ledger, wallets, audit, bus, cache, leases, clock, engines } = stores;
+        let Stores { ledger, wallets, audit, bus, cache, leases, clock, engines, pools } = stores;
         let (head, head_seen) = watch::channel(ledger.head().await?.seq);
         let limits =
             Limits { requests: config.server.connection_limit.max(1_024), commands: config.server.queue_limit };
@@ -98,6 +102,8 @@ impl Daemon {
         }
         tasks.close();
 
+        let leader = Arc::clone(&relay);
+        let asked = Arc::clone(&cache);
         let progress = progress(projections, duties.includes(Duty::Relay).then_some(relay));
         let services = Services {
             transactions,
@@ -108,7 +114,20 @@ impl Daemon {
             assets: AssetService::new(Arc::clone(&ledger)),
             status: StatusService::new(ledger, clock, progress, engines, draining),
         };
-        Ok(Self { services, edge: edge(config).await?, writer, tasks, stop })
+        let look = figures::look(&services, asked, leader);
+        Ok(Self { services, edge: edge(config).await?, pools, look, writer, tasks, stop })
+    }
+
+    /// The daemon's figures.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(Sources {
+            http: Arc::clone(&self.edge.figures),
+            commits: Arc::clone(self.services.transactions.figures()),
+            cache: Arc::clone(&self.services.balances.cache_reads),
+            spans: exported(),
+            pools: self.pools.clone(),
+            look: Arc::clone(&self.look),
+        })
     }
 
     /// Commits what still waits, then stops the followers. Every handler is done by now.
@@ -160,6 +179,7 @@ async fn edge(config: &Config) -> anyhow::Result<Edge> {
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,
         counter: Arc::new(AtomicU64::new(1)),
         sampling: Arc::new(Sampling::new(&config.traces)),
+        figures: Arc::new(Http::new(gateway::routes())),
     })
 }
 

@@ -29,6 +29,7 @@ use crate::{
         schema::OpenError,
     },
     config::{Config, Store},
+    metrics::{PoolUse, Pools},
 };
 
 /// Where the embedded stores of a data directory are.
@@ -72,6 +73,8 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
     /// The engine of each store, by its name.
     pub engines: BTreeMap<String, String>,
+    /// How the servers' connections are used.
+    pub pools: Pools,
 }
 
 /// What opening may do with a schema that is not the one this program knows.
@@ -130,6 +133,7 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let places = Places::of(&config.data.directory);
     let mut engines = BTreeMap::new();
+    let mut pools = Pools::default();
     let mut engine = |port: &str, adapter: &str| drop(engines.insert(port.to_owned(), adapter.to_owned()));
 
     let (ledger, leases): (Arc<dyn LedgerStore>, Arc<dyn Leases>) = match connection("ledger", &config.stores.ledger)? {
@@ -138,8 +142,13 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
             if how == Opening::Migrate {
                 postgres::migrate(&server).await?;
             }
-            let ledger = PostgresLedger::open(&server, new_ledger_id(), Arc::clone(&clock)).await?;
-            (Arc::new(ledger), Arc::new(PostgresLeases::open(&server).await?))
+            let ledger = Arc::new(PostgresLedger::open(&server, new_ledger_id(), Arc::clone(&clock)).await?);
+            let pool = Arc::clone(&ledger);
+            pools.add("ledger", move || {
+                let postgres::PoolUse { max, open, used, waiting } = pool.pool_use();
+                PoolUse { limit: max, open, in_use: used, waiting }
+            });
+            (ledger, Arc::new(PostgresLeases::open(&server).await?))
         }
         None => {
             engine("ledger", "fjall");
@@ -167,10 +176,16 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
             if how == Opening::Migrate {
                 MysqlWallets::migrate(&server).await?;
             }
-            Arc::new(match MysqlWallets::open(&server).await {
+            let wallets = Arc::new(match MysqlWallets::open(&server).await {
                 Err(error) if is_down(&error) => MysqlWallets::lazy(&server)?,
                 opened => opened?,
-            })
+            });
+            let pool = Arc::clone(&wallets);
+            pools.add("wallets", move || {
+                let crate::adapters::mysql::PoolUse { limit, open, in_use, waiting } = pool.pool();
+                PoolUse { limit, open, in_use, waiting }
+            });
+            wallets
         }
         None => {
             engine("wallets", "sqlite");
@@ -193,7 +208,7 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
     };
     engine("rate limit", if config.stores.limits.is_embedded() { "in process" } else { "redis" });
     engine("identity", "peer credentials");
-    Ok(Stores { ledger, wallets, audit, bus, cache, leases, clock, engines })
+    Ok(Stores { ledger, wallets, audit, bus, cache, leases, clock, engines, pools })
 }
 
 /// A store that follows the ledger may be down when the daemon starts: money moves without it, and it is used once it

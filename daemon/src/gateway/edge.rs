@@ -29,7 +29,10 @@ use super::{
     context::{Caller, Context},
     fault::Fault,
 };
-use crate::telemetry::{Sampling, Trace};
+use crate::{
+    metrics::figures::Http,
+    telemetry::{Sampling, Trace},
+};
 
 const REQUEST_ID: &str = "x-request-id";
 /// What a client that was refused for load is told to wait, in seconds.
@@ -69,6 +72,8 @@ pub struct Edge {
     pub counter: Arc<AtomicU64>,
     /// Which requests are traced.
     pub sampling: Arc<Sampling>,
+    /// What is counted of requests.
+    pub figures: Arc<Http>,
 }
 
 pub(super) async fn pass(
@@ -78,17 +83,22 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let request_id = edge.request_id(request.headers());
-    let trace = edge.sampling.begin(request.headers(), request_id.as_str(), || {
-        let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
-        (request.method().to_string(), route.to_owned())
-    });
     let started = std::time::Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let trace = edge.sampling.begin(request.headers(), request_id.as_str(), || {
+        (request.method().to_string(), route.unwrap_or("unknown").to_owned())
+    });
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let served = edge.serve(peer, request, next, &request_id, trace.context.clone());
     let response = served.instrument(trace.span.clone()).await;
+    let (took, status) = (started.elapsed(), response.status().as_u16());
+    let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
+    edge.figures.answered(route, method.as_str(), status, took, problem);
+    trace.ended(status, problem);
     tracing::debug!(
-        %method, path, status = response.status().as_u16(), request_id = request_id.as_str(),
-        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "request"
+        %method, path, status, request_id = request_id.as_str(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "request"
     );
     finish(response, &request_id, &trace)
 }
@@ -105,7 +115,10 @@ impl Edge {
         if let Some(limiter) = &self.limiter {
             match limiter.take(&format!("uid:{}", peer.uid)).await {
                 Ok(Verdict::Allowed) => {}
-                Ok(Verdict::Wait(wait)) => return slow_down(wait),
+                Ok(Verdict::Wait(wait)) => {
+                    self.figures.rate_limited.one();
+                    return slow_down(wait);
+                }
                 // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
                 Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
             }
@@ -148,9 +161,7 @@ fn slow_down(wait: Duration) -> Response {
 
 /// Gives problems their body, and every response its request id.
 fn finish(mut response: Response, request_id: &RequestId, trace: &Trace) -> Response {
-    let fault = response.extensions_mut().remove::<Fault>();
-    trace.ended(response.status().as_u16(), fault.as_ref().map(|Fault(problem)| problem.code.as_str()));
-    if let Some(Fault(mut problem)) = fault {
+    if let Some(Fault(mut problem)) = response.extensions_mut().remove::<Fault>() {
         problem.request_id = Some(request_id.to_string());
         problem.trace_id = trace.id().map(str::to_owned);
         let status = response.status();

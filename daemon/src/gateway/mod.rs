@@ -64,6 +64,18 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().split_for_parts().1
 }
 
+/// Every route of the API: its path and method.
+pub fn routes() -> Vec<(String, &'static str)> {
+    let mut routes = vec![("/openapi.json".to_owned(), "GET")];
+    for (path, item) in openapi().paths.paths {
+        let methods =
+            [("GET", item.get), ("POST", item.post), ("PUT", item.put), ("PATCH", item.patch), ("DELETE", item.delete)];
+        routes
+            .extend(methods.into_iter().filter(|(_, found)| found.is_some()).map(|(method, _)| (path.clone(), method)));
+    }
+    routes
+}
+
 fn documented() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(endpoints::router())
 }

@@ -18,7 +18,7 @@ use wallet_core::{
 };
 
 use super::{ServiceError, moments::Moments};
-use crate::telemetry::within;
+use crate::{metrics::figures::CacheReads, telemetry::within};
 
 /// A balance and where it comes from.
 #[derive(Clone, Debug)]
@@ -122,13 +122,15 @@ pub struct Balances {
     clock: Arc<dyn Clock>,
     /// How moments are resolved.
     pub moments: Moments,
+    /// How the cache answered.
+    pub cache_reads: Arc<CacheReads>,
 }
 
 impl Balances {
     /// Over this ledger and cache.
     pub fn new(ledger: Arc<dyn LedgerStore>, cache: Arc<dyn BalanceCache>, clock: Arc<dyn Clock>) -> Self {
         let moments = Moments::new(Arc::clone(&ledger), Arc::clone(&clock));
-        Self { ledger, cache, clock, moments }
+        Self { ledger, cache, clock, moments, cache_reads: Arc::default() }
     }
 
     async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
@@ -185,12 +187,15 @@ impl Balances {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::debug!(%error, "the balance cache did not answer; the ledger does");
+                self.cache_reads.failures.one();
                 return Ok(None);
             }
         };
         let Some(found) = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min)) else {
+            self.cache_reads.misses.one();
             return Ok(None);
         };
+        self.cache_reads.hits.one();
         let state = position.max(found.seq);
         let cut = self.ledger.cut_at(state).await?;
         let head = self.ledger.head().await?;

@@ -29,7 +29,10 @@ use super::{
     ServiceError,
     commits::{Commits, SubmitError},
 };
-use crate::telemetry::{CommitTrace, within};
+use crate::{
+    metrics::figures,
+    telemetry::{CommitTrace, within},
+};
 
 /// Most commands of one commit: enough to make the sync's share small, few enough to answer the first soon.
 const MAX_COMMIT: usize = 5_000;
@@ -63,6 +66,7 @@ pub struct Transactions {
     waiting: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
     limits: Limits,
+    figures: Arc<figures::Commits>,
 }
 
 impl Transactions {
@@ -76,17 +80,29 @@ impl Transactions {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting_requests) = mpsc::channel(limits.requests);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer =
-            Writer { ledger: Arc::clone(&ledger), cache, head, waiting: Arc::clone(&waiting), queue: waiting_requests };
+        let figures: Arc<figures::Commits> = Arc::default();
+        let writer = Writer {
+            ledger: Arc::clone(&ledger),
+            cache,
+            head,
+            waiting: Arc::clone(&waiting),
+            queue: waiting_requests,
+            figures: Arc::clone(&figures),
+        };
         let runtime = runtime.clone();
         let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(move || writer.run(&runtime))?;
-        let service = Self { ledger, queue, waiting, stopping: Arc::new(AtomicBool::new(false)), limits };
+        let service = Self { ledger, queue, waiting, stopping: Arc::new(AtomicBool::new(false)), limits, figures };
         Ok((service, thread))
     }
 
     /// Commands that wait to be committed.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What the writer did.
+    pub fn figures(&self) -> &Arc<figures::Commits> {
+        &self.figures
     }
 
     /// From now on nothing new is taken; what waits is still committed.
@@ -270,6 +286,7 @@ struct Writer {
     head: watch::Sender<u64>,
     waiting: Arc<AtomicUsize>,
     queue: mpsc::Receiver<Pending>,
+    figures: Arc<figures::Commits>,
 }
 
 impl Writer {
@@ -286,8 +303,10 @@ impl Writer {
                 replies.push(pending.reply);
                 next = if commands < MAX_COMMIT { self.queue.try_recv().ok() } else { None };
             }
+            let begun = std::time::Instant::now();
             let answers = runtime.block_on(self.ledger.commit(&requests).instrument(trace.span()));
             trace.end(requests.len(), commands, answers.as_ref().err());
+            self.figures.ended(commands, begun.elapsed(), &answers);
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
             let written = answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
             answer(&mut replies, answers);
