@@ -6,7 +6,7 @@
 //! ends before it, so that whoever follows fills it from the journal and compares what lies above.
 //! That hashes follow each other was checked when they were added; whether they still do is for the verifier to say.
 
-use mongodb::bson::doc;
+use mongodb::bson::{RawDocumentBuf, doc};
 use wallet_core::{
     cut::{Cut, Hash},
     ports::StoreError,
@@ -40,6 +40,11 @@ impl Trail {
 
     /// The floor, measured anew.
     pub(super) async fn measure(&self) -> Result<Floor, StoreError> {
+        self.measured().await.map(|(floor, _)| floor)
+    }
+
+    /// The floor, and its document where that was read on the way.
+    async fn measured(&self) -> Result<(Floor, Option<RawDocumentBuf>), StoreError> {
         let mut of = self.identity().await?;
         if of.is_none() {
             // Dropped by hand, perhaps with the whole database: what else was there is made again.
@@ -47,28 +52,31 @@ impl Trail {
             of = self.identity().await?;
         }
         let start = Floor { seq: 0, hash: self.genesis, of };
-        let mut floor = match self.known().filter(|known| known.of == of) {
-            Some(known) if self.hash_at(known.seq).await? == Some(known.hash) => known,
-            _ => start,
+        let Some(last) = self.newest().await? else {
+            self.learn(Some(start));
+            return Ok((start, None));
         };
-        let newest = self.newest().await?;
-        let mut seq = floor.seq;
+        let (newest, hash) = record::hash(&last)?;
+        // What was there and is still the same collection is taken to be there; a newest record below it shows that it is not.
+        let known = self.known().filter(|known| known.of == of && known.seq <= newest).unwrap_or(start);
+        let mut seq = known.seq;
         while seq < newest {
             let end = seq.saturating_add(SLICE).min(newest);
-            let unbroken = self.unbroken(seq, end).await?;
-            seq = unbroken;
-            if unbroken < end {
-                tracing::warn!(behind = unbroken, newest, "the audit trail has a hole; it is filled from the journal");
+            seq = self.unbroken(seq, end).await?;
+            if seq < end {
+                tracing::warn!(behind = seq, newest, "the audit trail has a hole; it is filled from the journal");
                 break;
             }
         }
-        if seq > floor.seq {
-            let hash = self.hash_at(seq).await?;
-            let hash = hash.ok_or_else(|| StoreError::corrupt(STORE, format_args!("record {seq} went away")))?;
-            floor = Floor { seq, hash, of };
-        }
+        let floor = if seq == newest {
+            Floor { seq, hash, of }
+        } else if seq == known.seq {
+            known
+        } else {
+            Floor { seq, hash: self.hash_at(seq).await?, of }
+        };
         self.learn(Some(floor));
-        Ok(floor)
+        Ok((floor, (seq == newest).then_some(last)))
     }
 
     /// The last seq up to `end` such that no record behind `from` is missing.
@@ -87,28 +95,30 @@ impl Trail {
         Ok(good)
     }
 
-    async fn newest(&self) -> Result<u64, StoreError> {
+    async fn newest(&self) -> Result<Option<RawDocumentBuf>, StoreError> {
         let find = self.records.find_one(doc! { "_id": { "$gte": 1_i64 } }).sort(doc! { "_id": -1 });
-        let found = self.limits.read(find.projection(doc! { "_id": 1 })).await.map_err(Refused::into_read)?;
-        found.map_or(Ok(0), |document| record::seq(&document))
+        self.limits.read(find).await.map_err(Refused::into_read)
     }
 
-    async fn hash_at(&self, seq: u64) -> Result<Option<Hash>, StoreError> {
-        if seq == 0 {
-            return Ok(Some(self.genesis));
-        }
+    async fn hash_at(&self, seq: u64) -> Result<Hash, StoreError> {
         let find = self.records.find_one(doc! { "_id": int64(seq) }).projection(doc! { "hash": 1 });
-        let found = self.limits.read(find).await.map_err(Refused::into_read)?;
-        found.map(|document| record::hash(&document).map(|(_, hash)| hash)).transpose()
+        match self.limits.read(find).await.map_err(Refused::into_read)? {
+            Some(document) => record::hash(&document).map(|(_, hash)| hash),
+            None => Err(StoreError::corrupt(STORE, format_args!("record {seq} went away"))),
+        }
     }
 
     pub(super) async fn head(&self) -> Result<Option<Cut>, StoreError> {
-        let floor = self.measure().await?;
-        if floor.seq == 0 {
-            return Ok(None);
-        }
-        let found = self.limits.read(self.records.find_one(doc! { "_id": int64(floor.seq) })).await;
-        match found.map_err(Refused::into_read)? {
+        let (floor, document) = self.measured().await?;
+        let document = match document {
+            Some(document) => Some(document),
+            None if floor.seq == 0 => return Ok(None),
+            None => {
+                let find = self.records.find_one(doc! { "_id": int64(floor.seq) });
+                self.limits.read(find).await.map_err(Refused::into_read)?
+            }
+        };
+        match document {
             Some(document) => Ok(Some(record::stored(&document)?.cut())),
             None => Err(StoreError::corrupt(STORE, format_args!("record {} went away", floor.seq))),
         }

@@ -17,8 +17,13 @@ mod facts;
 mod floor;
 mod record;
 mod server;
+mod walk;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use mongodb::{
@@ -38,6 +43,7 @@ pub use self::facts::{Facts, Rights};
 use self::{
     floor::Floor,
     server::{Limits, Refused},
+    walk::Ahead,
 };
 use super::{connection::Connection, schema::OpenError};
 
@@ -48,8 +54,12 @@ const RECORDS: &str = "records";
 const LEDGER: &str = "ledger";
 /// That collection's one document.
 const OWNER: &str = "owner";
-/// Rounds of inserting what another consumer has not inserted meanwhile. Each round gets further.
-const ROUNDS: u32 = 5;
+/// Rounds of inserting what another consumer has not inserted meanwhile. Each gets further.
+const ROUNDS: u32 = 12;
+/// The first wait for that other, who is at the same page; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// The [`AuditStore`] on a MongoDB server. Clones share one client.
 #[derive(Clone)]
@@ -65,6 +75,7 @@ struct Trail {
     limits: Limits,
     prepared: OnceCell<()>,
     floor: Mutex<Option<Floor>>,
+    ahead: Mutex<Option<Ahead>>,
 }
 
 impl MongoAudit {
@@ -79,6 +90,7 @@ impl MongoAudit {
             limits,
             prepared: OnceCell::new(),
             floor: Mutex::default(),
+            ahead: Mutex::default(),
         };
         Ok(Self { trail: Arc::new(trail) })
     }
@@ -178,11 +190,6 @@ impl Trail {
         self.limits.write(self.records.create_indexes(models)).await.map(drop).map_err(server::at_opening)
     }
 
-    async fn find(&self, filter: Document, order: i32, limit: usize) -> Result<Vec<Arc<Stored>>, StoreError> {
-        let documents = self.limits.all(&self.records, filter, order, limit).await.map_err(Refused::into_read)?;
-        documents.iter().map(|document| record::stored(document).map(Arc::new)).collect()
-    }
-
     /// The hashes of the records that are there, by seq, from the first to the last of `records`.
     async fn hashes(&self, records: &[Arc<Stored>]) -> Result<Vec<(u64, Hash)>, StoreError> {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
@@ -193,7 +200,7 @@ impl Trail {
 
     /// Those of `records` that are not there. What is there must be the very same.
     async fn missing<'a>(&self, records: &'a [Arc<Stored>]) -> Result<Vec<&'a Arc<Stored>>, StoreError> {
-        let there: std::collections::HashMap<u64, Hash> = self.hashes(records).await?.into_iter().collect();
+        let there: HashMap<u64, Hash> = self.hashes(records).await?.into_iter().collect();
         let mut missing = Vec::new();
         for stored in records {
             let seq = stored.record.seq;
@@ -212,7 +219,7 @@ impl Trail {
     /// Adds records that follow the floor. In order: what cuts it short leaves a prefix.
     async fn insert(&self, records: &[Arc<Stored>]) -> Result<(), StoreError> {
         let mut left: Vec<&Arc<Stored>> = records.iter().collect();
-        let mut uncertain = None;
+        let (mut uncertain, mut wait) = (None, FIRST_WAIT);
         for _ in 0..ROUNDS {
             if left.is_empty() {
                 return Ok(());
@@ -220,7 +227,13 @@ impl Trail {
             let documents = left.iter().map(|stored| record::document(stored)).collect::<Vec<_>>();
             match self.limits.write(self.records.insert_many(documents).ordered(true)).await {
                 Ok(_) => return Ok(()),
-                Err(refused) if refused.is_duplicate() => left = self.missing(records).await?,
+                Err(refused) if refused.is_duplicate() => {
+                    left = self.missing(records).await?;
+                    if !left.is_empty() {
+                        tokio::time::sleep(wait).await;
+                        wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+                    }
+                }
                 // Its connection was lost; what it did is found by its duplicates.
                 Err(refused) if refused.is_lost() && uncertain.is_none() => uncertain = Some(refused),
                 Err(refused) => return Err(refused.into_write(uncertain.is_some())),
@@ -297,7 +310,10 @@ impl Trail {
         only("wallets", query.wallet.as_ref().map(WalletId::as_str));
         only("kind", query.kind.as_deref());
         only("request", query.request.as_ref().map(RequestId::as_str));
-        let mut items = self.find(filter, -1, query.limit.saturating_add(1)).await?;
+        let most = query.limit.saturating_add(1);
+        let found = self.limits.all(&self.records, filter, -1, most).await.map_err(Refused::into_read)?;
+        let items = found.iter().map(|document| record::stored(document).map(Arc::new));
+        let mut items = items.collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > query.limit;
         items.truncate(query.limit);
         Ok(Page { items, more })
@@ -306,6 +322,7 @@ impl Trail {
     /// Drops the collection, if there is anything in it, and makes it anew.
     async fn clear(&self) -> Result<(), StoreError> {
         self.learn(None);
+        self.keep(None);
         let any = self.limits.read(self.records.find_one(doc! {}).projection(doc! { "_id": 1 })).await;
         if any.map_err(Refused::into_read)?.is_some() {
             match self.limits.write(self.records.drop()).await {
@@ -379,8 +396,7 @@ impl AuditStore for MongoAudit {
     }
 
     async fn records(&self, after: u64, limit: usize) -> Result<Vec<Arc<Stored>>, StoreError> {
-        let behind = doc! { "_id": { "$gt": int64(after) } };
-        self.ready().await?.find(behind, 1, limit).await
+        self.ready().await?.records(after, limit).await
     }
 
     async fn list(&self, query: &AuditQuery) -> Result<Page<Arc<Stored>>, StoreError> {
