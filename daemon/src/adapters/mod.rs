@@ -4,6 +4,7 @@ pub mod connection;
 pub mod embedded;
 pub mod finding;
 pub mod mongo;
+pub mod kafka;
 pub mod mysql;
 pub mod postgres;
 mod recent;

@@ -63,7 +63,7 @@ pub async fn run_all<S: ?Sized + Send + Sync + 'static>(checks: &[Check<S>], bed
         let mut running = (check.run)(bed);
         let done = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(done)) => Poll::Ready(done.map_err(|error| error.to_string())),
+            Ok(Poll::Ready(done)) => Poll::Ready(done.map_err(|error| whole(&*error))),
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -75,6 +75,12 @@ pub async fn run_all<S: ?Sized + Send + Sync + 'static>(checks: &[Check<S>], bed
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// An error with its causes.
+fn whole(error: &(dyn std::error::Error + 'static)) -> String {
+    let cause = error.source().map(|cause| format!(": {}", whole(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 macro_rules! checks {
@@ -140,8 +146,12 @@ pub const CACHE_CHECKS: &[Check<dyn BalanceCache>] = checks![
 ];
 
 /// What every [`EventBus`] must pass.
-pub const BUS_CHECKS: &[Check<dyn EventBus>] =
-    checks![bus::records_are_fetched_in_order, bus::what_was_published_is_skipped, bus::a_follower_is_woken];
+pub const BUS_CHECKS: &[Check<dyn EventBus>] = checks![
+    bus::records_are_fetched_in_order,
+    bus::what_was_published_is_skipped,
+    bus::a_follower_is_woken,
+    bus::what_is_cleared_is_published_anew,
+];
 
 /// What every [`Leases`] must pass.
 pub const LEASE_CHECKS: &[Check<dyn Leases>] =
