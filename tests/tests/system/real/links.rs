@@ -115,7 +115,7 @@ fn while_the_link_to_postgresql_fails_writes_are_refused_cached_reads_answer_and
             });
             let cached = world.ctl("balance w_0 --cached -o json").data();
             assert!(cached["age_ms"].is_u64(), "a cached balance says how old it is: {cached}");
-            world.ctl("deposit --to w_0 --amount 1 --asset EUR --idempotency-key down --yes --retry-for 0").exits(75);
+            world.ctl("deposit --to w_0 --amount 1 --asset EUR --idempotency-key down --yes").exits(75);
         }
         way.link("ledger").heal();
         let took = load.moves(SOME, &format!("after the ledger was {name}"));

@@ -3,10 +3,14 @@
 //! Every test has databases, topics and Redis numbers of its own on the stack that `make test` starts
 //! (tests/stack); without one it says that it is skipped. What moves money is checked by SQL afterwards.
 
+mod crashes;
 mod deploy;
 mod links;
 mod load;
+mod losses;
 mod money;
+mod own;
+mod replicas;
 mod servers;
 mod stores;
 mod whole;

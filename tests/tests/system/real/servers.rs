@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable as _;
 use tokio::runtime::Runtime;
 use tokio_postgres::SimpleQueryMessage;
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
@@ -185,4 +185,20 @@ pub fn messages(broker: &str, topic: &str, partition: i32) -> Vec<(Option<Vec<u8
             None => panic!("{topic}: no message and no end within {patience:?}"),
         }
     }
+}
+
+/// Deletes a topic, and waits until it is gone.
+pub fn delete_topic(broker: &str, topic: &str) {
+    use rdkafka::admin::{AdminClient, AdminOptions};
+    let admin: AdminClient<_> = rdkafka::ClientConfig::new().set("bootstrap.servers", broker).create().unwrap();
+    let answer = runtime().block_on(admin.delete_topics(&[topic], &AdminOptions::new())).unwrap();
+    assert!(answer.iter().all(Result::is_ok), "{answer:?}");
+}
+
+/// Sends a message of somebody else's.
+pub fn send(broker: &str, topic: &str, content: &[u8]) {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    let producer: BaseProducer = rdkafka::ClientConfig::new().set("bootstrap.servers", broker).create().unwrap();
+    producer.send(BaseRecord::<(), [u8]>::to(topic).partition(0).payload(content)).map_err(|(error, _)| error).unwrap();
+    producer.flush(std::time::Duration::from_secs(10)).unwrap();
 }

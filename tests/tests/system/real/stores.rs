@@ -56,6 +56,11 @@ impl Stack {
         &self.0
     }
 
+    /// The same, with another stack's servers where that has any.
+    pub fn with(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     pub fn get(&self, variable: &str) -> &str {
         self.0.get(variable).unwrap_or_else(|| panic!("the stack has no {variable}: {:?}", self.0))
     }
@@ -137,6 +142,11 @@ impl Stores {
     /// What this test's topics are called before the dot.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// `host:port` of the broker.
+    pub fn broker(&self) -> String {
+        address(self.stack.server("events").0).to_string()
     }
 
     /// The ledger, by SQL.

@@ -70,7 +70,7 @@ fn the_whole_job(dataset: &Dataset, what: &str) {
 }
 
 /// What Redis says each wallet holds, key by key.
-fn cached(stores: &Stores) -> BTreeMap<String, Decimal> {
+pub fn cached(stores: &Stores) -> BTreeMap<String, Decimal> {
     let texts = stores.redis().texts("wallet:*:w:*");
     // generation, epoch, seq, balance, asset, status, recorded_at
     let balance = |text: &str| text.split(' ').nth(3).unwrap_or_else(|| panic!("{text}")).parse().unwrap();
@@ -92,9 +92,7 @@ fn audited(stores: &Stores) -> BTreeMap<String, Decimal> {
 
 /// What the messages of the journal's topic add up to, each record once.
 fn published(stores: &Stores) -> BTreeMap<String, Decimal> {
-    let url = stores.url("events");
-    let broker = url.trim_start_matches("kafka://").split('/').next().unwrap();
-    let messages = messages(broker, &format!("{}.journal", stores.name()), 0);
+    let messages = messages(&stores.broker(), &format!("{}.journal", stores.name()), 0);
     let records: Vec<Value> =
         messages.iter().map(|(_, content)| serde_json::from_slice(content).unwrap_or_else(|e| panic!("{e}"))).collect();
     for (place, record) in records.iter().enumerate() {
