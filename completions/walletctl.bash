@@ -185,7 +185,7 @@ _walletctl() {
 
     case "${cmd}" in
         walletctl)
-            opts="-o -h -V --output --fields --color --tz --context --socket --url --help --version asset wallet deposit withdraw transfer tx balance statement batch export audit intent context config daemon explain api bench completion man version"
+            opts="-o -v -h -V --output --fields --color --tz --context --socket --url --verbose --help --version asset wallet deposit withdraw transfer tx balance statement batch export audit intent context config daemon explain api bench completion man version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,7 +231,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__api)
-            opts="-y -o -h --data --idempotency-key --yes --output --fields --color --tz --context --socket --url --help GET POST"
+            opts="-y -o -v -h --data --idempotency-key --yes --output --fields --color --tz --context --socket --url --verbose --help GET POST"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -285,7 +285,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__asset)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help list register"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help list register"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -331,7 +331,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__asset__subcmd__list)
-            opts="-o -h --registered --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --registered --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -377,7 +377,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__asset__subcmd__register)
-            opts="-y -o -h --scale --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --scale --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -431,7 +431,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__audit)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help list verify"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help list verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -477,7 +477,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__audit__subcmd__list)
-            opts="-o -h --wallet --actor --kind --request --from --to --limit --all --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --wallet --actor --kind --request --from --to --limit --all --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,7 +551,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__audit__subcmd__verify)
-            opts="-o -h --cut --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --cut --stores --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -601,7 +601,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__balance)
-            opts="-o -h --all-wallets --asset --at --known-at --from --to --every --cached --min-seq --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --all-wallets --asset --at --known-at --from --to --every --cached --min-seq --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -675,7 +675,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help validate run status resume report"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help validate run status resume report"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,7 +721,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch__subcmd__report)
-            opts="-o -h --format --results --failed --out --force --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --format --results --failed --out --force --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -779,7 +779,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch__subcmd__resume)
-            opts="-y -o -h --format --results --retry-for --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --format --results --retry-for --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -837,7 +837,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch__subcmd__run)
-            opts="-y -o -h --format --max-total --on-error --atomic --sort --chunk --again --dry-run --results --retry-for --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --format --max-total --on-error --atomic --sort --chunk --again --dry-run --results --retry-for --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -911,7 +911,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch__subcmd__status)
-            opts="-o -h --format --results --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --format --results --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -965,7 +965,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__batch__subcmd__validate)
-            opts="-o -h --format --max-total --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --format --max-total --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1019,7 +1019,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__bench)
-            opts="-y -o -h --scenario --duration --count --wallets --entries --reads --walletd --dir --running --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --scenario --duration --count --wallets --entries --reads --walletd --dir --running --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1097,7 +1097,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__completion)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help bash elvish fish powershell zsh"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1143,7 +1143,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__config)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help show"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1189,7 +1189,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__config__subcmd__show)
-            opts="-o -h --origin --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --origin --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1235,7 +1235,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__context)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help use set show"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help use set show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1281,7 +1281,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__context__subcmd__set)
-            opts="-o -h --daemon --zone --form --protected --confirm-above --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --daemon --zone --form --protected --confirm-above --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1347,7 +1347,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__context__subcmd__show)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1393,7 +1393,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__context__subcmd__use)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1439,7 +1439,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__daemon)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help status"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1485,7 +1485,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__daemon__subcmd__status)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1531,7 +1531,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__deposit)
-            opts="-y -o -h --to --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --to --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1605,7 +1605,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__explain)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1651,7 +1651,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__export)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help balances transactions journal verify"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help balances transactions journal verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1697,7 +1697,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__export__subcmd__balances)
-            opts="-o -h --at --from --to --every --known-at --asset --format --out --force --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --at --from --to --every --known-at --asset --format --out --force --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1775,7 +1775,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__export__subcmd__journal)
-            opts="-o -h --after --known-at --format --out --force --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --after --known-at --format --out --force --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1837,7 +1837,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__export__subcmd__transactions)
-            opts="-o -h --from --to --wallet --known-at --format --out --force --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --from --to --wallet --known-at --format --out --force --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1907,7 +1907,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__export__subcmd__verify)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1953,7 +1953,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__intent)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help list show resume forget"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help list show resume forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1999,7 +1999,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__intent__subcmd__forget)
-            opts="-y -o -h --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2045,7 +2045,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__intent__subcmd__list)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2091,7 +2091,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__intent__subcmd__resume)
-            opts="-y -o -h --all --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --all --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2137,7 +2137,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__intent__subcmd__show)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2183,7 +2183,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__man)
-            opts="-o -h --out --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --out --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2233,7 +2233,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__statement)
-            opts="-o -h --from --to --known-at --limit --all --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --from --to --known-at --limit --all --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2295,7 +2295,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__transfer)
-            opts="-y -o -h --from --to --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --from --to --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2373,7 +2373,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__tx)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help list show reverse"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help list show reverse"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2419,7 +2419,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__tx__subcmd__list)
-            opts="-o -h --wallet --kind --from --to --limit --all --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --wallet --kind --from --to --limit --all --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2485,7 +2485,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__tx__subcmd__reverse)
-            opts="-y -o -h --allow-negative --effective-at --memo --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --allow-negative --effective-at --memo --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2543,7 +2543,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__tx__subcmd__show)
-            opts="-o -h --key --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --key --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2593,7 +2593,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__version)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2639,7 +2639,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help create import list show freeze unfreeze close set-limit"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help create import list show freeze unfreeze close set-limit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2685,7 +2685,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__close)
-            opts="-y -o -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2739,7 +2739,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__create)
-            opts="-y -o -h --owner --asset --overdraft --opened-at --label --meta --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --owner --asset --overdraft --opened-at --label --meta --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2813,7 +2813,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__freeze)
-            opts="-y -o -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2867,7 +2867,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__import)
-            opts="-y -o -h --yes --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2913,7 +2913,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__list)
-            opts="-o -h --owner --asset --status --limit --all --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --owner --asset --status --limit --all --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2975,7 +2975,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__set__subcmd__limit)
-            opts="-y -o -h --overdraft --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --overdraft --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3033,7 +3033,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__show)
-            opts="-o -h --output --fields --color --tz --context --socket --url --help"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3079,7 +3079,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__wallet__subcmd__unfreeze)
-            opts="-y -o -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --reason --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3133,7 +3133,7 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__withdraw)
-            opts="-y -o -h --from --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --help"
+            opts="-y -o -v -h --from --amount --asset --memo --meta --effective-at --idempotency-key --yes --dry-run --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

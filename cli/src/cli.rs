@@ -60,6 +60,9 @@ pub struct Global {
     /// Address of the daemon: http:// and a loopback address
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
+    /// Say on stderr which trace the requests are part of
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
 }
 
 /// The commands.

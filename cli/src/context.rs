@@ -20,6 +20,7 @@ use crate::{
     output::{Color, Format, Out},
     paths::Paths,
     prompt::Prompt,
+    tracing::Tracing,
 };
 
 /// What every command is given. Nothing is connected or probed before it is asked for.
@@ -34,6 +35,7 @@ pub struct Context {
     pub prompt: Prompt,
     out: Out,
     api: OnceCell<Client>,
+    tracing: Tracing,
 }
 
 /// A context that can still go to another thread.
@@ -44,6 +46,7 @@ pub struct Build {
     fields: Option<Vec<String>>,
     color: Color,
     env: Env,
+    verbose: bool,
 }
 
 impl Build {
@@ -61,7 +64,8 @@ impl Build {
     pub fn finish(self) -> Context {
         let prompt = Prompt::terminal(self.format().is_json());
         let out = Out::stdout(self.settings.output.value, self.fields, self.color, &self.env);
-        Context::with(self.settings, self.paths, self.flight, prompt, out)
+        let tracing = Tracing::begin(&self.env, self.verbose);
+        Context { tracing, ..Context::with(self.settings, self.paths, self.flight, prompt, out) }
     }
 }
 
@@ -80,12 +84,14 @@ impl Context {
         };
         let settings = Settings::resolve(&flags, &env, &file, &paths)?;
         let fields = global.fields.map(|list| list.split(',').map(|name| name.trim().to_owned()).collect());
-        Ok(Build { settings, paths, flight, fields, color: global.color.unwrap_or_default(), env })
+        let (color, verbose) = (global.color.unwrap_or_default(), global.verbose);
+        Ok(Build { settings, paths, flight, fields, color, env, verbose })
     }
 
     /// A context of these parts.
     pub fn with(settings: Settings, paths: Paths, flight: Flight, prompt: Prompt, out: Out) -> Self {
-        Self { settings, paths, flight, prompt, out, api: OnceCell::new() }
+        let tracing = Tracing::default();
+        Self { settings, paths, flight, prompt, out, api: OnceCell::new(), tracing }
     }
 
     /// The daemon; nothing is connected before the first request.
@@ -93,8 +99,16 @@ impl Context {
         if let Some(client) = self.api.get() {
             return Ok(client);
         }
-        let client = Client::new(self.settings.endpoint.value.clone())?;
+        let client = Client::new(self.settings.endpoint.value.clone())?.traced(self.tracing.trace().clone());
+        if self.tracing.is_told() {
+            self.prompt.note(&format!("trace: {}", self.tracing.trace().id()));
+        }
         Ok(self.api.get_or_init(|| client))
+    }
+
+    /// What the requests are part of.
+    pub fn tracing(&self) -> &Tracing {
+        &self.tracing
     }
 
     /// Where the result goes.

@@ -169,6 +169,9 @@ impl CliError {
         if let Some(request) = &self.request_id {
             writeln!(to, "request: {}", sanitize(request))?;
         }
+        if let Some(trace) = &self.trace_id {
+            writeln!(to, "trace: {}", sanitize(trace))?;
+        }
         Ok(())
     }
 }
@@ -268,10 +271,11 @@ mod tests {
     fn errors_for_programs_are_one_json_object_and_for_people_three_answers() {
         let mut error = CliError::new("insufficient_funds", "w_1 holds 3.00 EUR\u{1b}[31m");
         error.request_id = Some("req-1".into());
+        error.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".into());
         let mut text = Vec::new();
         error.report(&mut text, true, false).unwrap();
         insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"
-    {"code":"insufficient_funds","message":"w_1 holds 3.00 EUR\u001b[31m","hint":"Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).","retryable":false,"outcome":"not_applied","request_id":"req-1","trace_id":null}
+    {"code":"insufficient_funds","message":"w_1 holds 3.00 EUR\u001b[31m","hint":"Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).","retryable":false,"outcome":"not_applied","request_id":"req-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}
     "#);
         let mut text = Vec::new();
         error.report(&mut text, false, false).unwrap();
@@ -279,6 +283,7 @@ mod tests {
     error[insufficient_funds]: w_1 holds 3.00 EUR
     hint: Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).
     request: req-1
+    trace: 4bf92f3577b34da6a3ce929d0e0e4736
     ");
     }
 

@@ -20,6 +20,7 @@ pub mod output;
 pub mod paths;
 pub mod progress;
 pub mod prompt;
+pub mod tracing;
 
 use std::{
     ffi::OsString,
@@ -57,7 +58,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         format = Some(build.format());
         wait(&build.flight(), move || {
             let context = build.finish();
-            runtime()?.block_on(commands::run(&context, cli.command))
+            runtime()?.block_on(async {
+                let result = commands::run(&context, cli.command).await;
+                context.tracing().end(&context.prompt, result.as_ref().err()).await;
+                result
+            })
         })
     });
     match result {

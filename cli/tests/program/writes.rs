@@ -158,3 +158,20 @@ fn an_unknown_field_is_refused_before_anything_is_sent() {
     let home = Home::new();
     assert_eq!(home.run(&format!("{TRANSFER} --fields nope")).code, 2);
 }
+
+#[test]
+fn the_trace_is_told_and_continued_and_both_headers_carry_it() {
+    let home = Home::new().serve(vec![Reply::Json(200, POSTED), Reply::Json(422, REFUSED)]);
+    let transfer = TRANSFER.replace("-o json", "-v");
+    let ran = home.run(&transfer);
+    let told = ran.err.lines().find_map(|line| line.strip_prefix("trace: ")).unwrap_or_else(|| panic!("{ran:?}"));
+    let request = home.request();
+    assert!(request.contains(&format!("traceparent: 00-{told}-")), "{request}");
+    assert!(request.contains(&format!("uber-trace-id: {told}:")), "{request}");
+    let mut command = home.command(&TRANSFER.replace("inv-1", "inv-2").replace("-o json", ""));
+    command.env("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let output = command.output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("\ntrace: 4bf92f3577b34da6a3ce929d0e0e4736\n"), "{err}");
+    assert!(home.request().contains("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-"));
+}

@@ -7,15 +7,11 @@
 //! - A client belongs to one endpoint and is cheap to clone: clones share the pool.
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     net::IpAddr,
     path::PathBuf,
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -26,8 +22,13 @@ use wallet_core::key::Key;
 use crate::problem::Problem;
 
 mod calls;
+mod trace;
 
-pub use calls::CutQuery;
+use self::trace::Traces;
+pub use self::{
+    calls::CutQuery,
+    trace::{Call, Trace},
+};
 
 /// How long connecting may take: the daemon is on this machine, so this is already long.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -149,7 +150,7 @@ pub struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
     base: Arc<str>,
-    traces: Arc<Traces>,
+    traces: Traces,
 }
 
 impl Client {
@@ -168,7 +169,13 @@ impl Client {
             Endpoint::Http(url) => (builder.tcp_nodelay(true), url.clone()),
         };
         let http = builder.build().map_err(|e| ClientError::Endpoint(causes(&e)))?;
-        Ok(Self { http, endpoint, base: base.into(), traces: Arc::new(Traces::default()) })
+        Ok(Self { http, endpoint, base: base.into(), traces: Traces::default() })
+    }
+
+    /// The same client with all its requests in one trace.
+    #[must_use]
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { traces: Traces::One(trace), ..self }
     }
 
     /// Where the daemon is.
@@ -261,12 +268,14 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Arrived, ClientError> {
-        let (trace_id, span) = self.traces.next();
-        let request = request
-            .header("traceparent", format!("00-{trace_id}-{span}-01"))
-            .build()
-            .map_err(|e| ClientError::Request(causes(&e)))?;
+        let place = self.traces.next();
+        let request = place.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = request.build().map_err(|e| ClientError::Request(causes(&e)))?;
+        let (method, path, sent) = (request.method().clone(), request.url().path().to_owned(), Instant::now());
         let answer = self.http.execute(request).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+        self.traces.ended(&place, sent, status, || format!("{method} {path}"));
+        let trace_id = place.trace;
         let response = answer.map_err(|e| {
             if e.is_connect() {
                 ClientError::Unreachable { endpoint: self.endpoint.clone(), why: causes(&e) }
@@ -435,34 +444,6 @@ fn causes(error: &reqwest::Error) -> String {
     if error.is_timeout() { format!("no answer in time ({last})") } else { last.to_string() }
 }
 
-/// Makes trace and span ids. `RandomState` is seeded by the operating system, so no two processes
-/// make the same; a trace id needs no more than that.
-#[derive(Default)]
-struct Traces {
-    seeds: [RandomState; 3],
-    count: AtomicU64,
-}
-
-impl Traces {
-    fn next(&self) -> (String, String) {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let [high, low, span] = self.seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            hasher.write_u64(count);
-            hasher.write_u32(std::process::id());
-            // All zeros would be invalid.
-            hasher.finish().max(1)
-        });
-        (format!("{high:016x}{low:016x}"), format!("{span:016x}"))
-    }
-}
-
-impl std::fmt::Debug for Traces {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Traces")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,13 +470,5 @@ mod tests {
     fn segments_are_percent_encoded() {
         assert_eq!(segment("inv/9913?x#y%"), "inv%2F9913%3Fx%23y%25");
         assert_eq!(segment("plain-1.2_3~"), "plain-1.2_3~");
-    }
-
-    #[test]
-    fn traces_are_well_formed_and_differ() {
-        let traces = Traces::default();
-        let (one, two) = (traces.next(), traces.next());
-        assert_ne!(one, two);
-        assert_eq!((one.0.len(), one.1.len()), (32, 16));
     }
 }

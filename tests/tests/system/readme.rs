@@ -23,9 +23,9 @@ fn commands(readme: &str) -> Vec<Shown> {
     found
 }
 
-/// What differs from run to run: requests' names, and the moment of the run.
+/// What differs from run to run: names of requests and traces, and the moment of the run.
 fn varies(line: &str) -> bool {
-    line.starts_with("request: ") || line.starts_with("opened at")
+    ["request: ", "trace: ", "opened at"].iter().any(|start| line.starts_with(start))
 }
 
 #[test]
