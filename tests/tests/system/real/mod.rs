@@ -5,6 +5,7 @@
 
 mod crashes;
 mod deploy;
+mod evidence;
 mod links;
 mod load;
 mod losses;
