@@ -471,8 +471,11 @@ pub struct BalanceView {
     pub opened: bool,
     /// The cut's seq: the balance as known up to this record.
     pub seq: u64,
-    /// The cut.
-    pub cut: CutView,
+    /// That record's epoch.
+    pub epoch: u64,
+    /// The cut; a cached answer does not know its hash and has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutView>,
     /// `ledger` or `cache`.
     pub source: String,
     /// For a cached answer: how old it may be, in milliseconds.

@@ -70,7 +70,7 @@ impl Daemon {
             kept.push(Arc::new(effects::WalletRows::new(Arc::clone(&wallets))));
         }
         if duties.includes(Duty::Balances) {
-            kept.push(Arc::new(effects::Balances::new(Arc::clone(&cache))));
+            kept.push(Arc::new(effects::Balances::new(Arc::clone(&cache), Arc::clone(&clock))));
         }
         if duties.includes(Duty::Audit) {
             kept.push(Arc::new(effects::Trail::new(Arc::clone(&audit))));

@@ -120,8 +120,9 @@ pub(super) fn balance(found: &BalanceAt) -> BalanceView {
         balance: found.balance.to_string(),
         at: found.at.to_string(),
         opened: found.opened,
-        seq: found.cut.seq,
-        cut: cut(found.cut),
+        seq: found.seq,
+        epoch: found.epoch,
+        cut: found.cut.map(cut),
         source: if found.cached_age.is_some() { "cache".into() } else { "ledger".into() },
         age_ms: found.cached_age.map(|micros| u64::try_from(micros / 1_000).unwrap_or_default()),
     }
@@ -134,7 +135,7 @@ pub(super) fn balance_row(found: &BalanceAt, partial: bool) -> BalanceRow {
         balance: found.balance.to_string(),
         at: found.at.to_string(),
         opened: found.opened,
-        seq: found.cut.seq,
+        seq: found.seq,
         partial,
     }
 }

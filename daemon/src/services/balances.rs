@@ -3,14 +3,17 @@
 //! Every answer says the instant it is for and the cut it was read from: the same question with the
 //! same two gives the same answer for ever.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use wallet_core::{
     account::Account,
     cut::Cut,
     ids::WalletId,
     money::Balance,
-    ports::{Axis, BalanceCache, Clock, EntryQuery, LedgerStore, Posted},
+    ports::{Axis, BalanceCache, CachePosition, Clock, EntryQuery, LedgerStore, Posted},
     time::{
         Timestamp,
         calendar::{Bound, Every, Point, Zone, closes},
@@ -19,6 +22,9 @@ use wallet_core::{
 
 use super::{ServiceError, moments::Moments};
 use crate::{metrics::figures::CacheReads, telemetry::within};
+
+/// How long an answer about the cache's age is used: it adds to the age that is told.
+const STAMP_LIFE: Duration = Duration::from_millis(200);
 
 /// A balance and where it comes from.
 #[derive(Clone, Debug)]
@@ -33,8 +39,12 @@ pub struct BalanceAt {
     pub at: Timestamp,
     /// False before the wallet opened.
     pub opened: bool,
-    /// As known then.
-    pub cut: Cut,
+    /// As known then: up to this record.
+    pub seq: u64,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The whole cut; a cached answer does not know the hash.
+    pub cut: Option<Cut>,
     /// From the cache: how old it may be, in microseconds.
     pub cached_age: Option<i64>,
 }
@@ -114,12 +124,16 @@ pub struct StatementCursor {
     pub known: u64,
 }
 
+/// When the cache was asked for what its followers noted last, and what it said.
+type Stamp = (Instant, Option<(CachePosition, Timestamp)>);
+
 /// The Balance Service.
 #[derive(Clone)]
 pub struct Balances {
     ledger: Arc<dyn LedgerStore>,
     cache: Arc<dyn BalanceCache>,
     clock: Arc<dyn Clock>,
+    stamp: Arc<Mutex<Option<Stamp>>>,
     /// How moments are resolved.
     pub moments: Moments,
     /// How the cache answered.
@@ -130,7 +144,7 @@ impl Balances {
     /// Over this ledger and cache.
     pub fn new(ledger: Arc<dyn LedgerStore>, cache: Arc<dyn BalanceCache>, clock: Arc<dyn Clock>) -> Self {
         let moments = Moments::new(Arc::clone(&ledger), Arc::clone(&clock));
-        Self { ledger, cache, clock, moments, cache_reads: Arc::default() }
+        Self { ledger, cache, clock, stamp: Arc::default(), moments, cache_reads: Arc::default() }
     }
 
     async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
@@ -175,7 +189,9 @@ impl Balances {
         } else {
             self.at(&account, &[at], cut.seq).await?.pop().unwrap_or(Balance::zero(account.scale()))
         };
-        Ok(BalanceAt { wallet: wallet.clone(), asset: account.asset, balance, at, opened, cut, cached_age: None })
+        let (seq, epoch, cut) = (cut.seq, cut.epoch, Some(cut));
+        let (wallet, asset) = (wallet.clone(), account.asset);
+        Ok(BalanceAt { wallet, asset, balance, at, opened, seq, epoch, cut, cached_age: None })
     }
 
     async fn at(&self, account: &Account, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, ServiceError> {
@@ -192,24 +208,38 @@ impl Balances {
             }
         };
         let Some(found) = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min)) else {
-            self.cache_reads.misses.one();
             return Ok(None);
         };
-        self.cache_reads.hits.one();
-        let state = position.max(found.seq);
-        let cut = self.ledger.cut_at(state).await?;
-        let head = self.ledger.head().await?;
-        // Nothing is missing up to the cache's position: the answer is as old as the first record behind it.
-        let age = if state >= head.seq { 0 } else { self.clock.now().micros_since(cut.recorded_at).max(0) };
+        // Nothing is missing up to the moment that was noted last, if this part of the cache has followed so far.
+        let Some((upto, moment)) = self.stamped().await.filter(|(upto, _)| upto.seq <= position) else {
+            return Ok(None);
+        };
+        let at = moment.max(found.recorded_at);
         Ok(Some(BalanceAt {
             wallet: wallet.clone(),
             asset: found.asset,
             balance: found.balance,
-            at: cut.recorded_at.max(found.recorded_at),
+            at,
             opened: true,
-            cut,
-            cached_age: Some(age),
+            seq: position.max(found.seq),
+            epoch: found.epoch.max(upto.epoch),
+            cut: None,
+            cached_age: Some(self.clock.now().micros_since(at).max(0)),
         }))
+    }
+
+    /// What the cache's followers noted last: asked for a few times a second, since an older answer only makes
+    /// balances look older.
+    async fn stamped(&self) -> Option<(CachePosition, Timestamp)> {
+        let known = *self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, stamp)) = known
+            && asked.elapsed() < STAMP_LIFE
+        {
+            return stamp;
+        }
+        let stamp = self.cache.stamped().await.ok()?;
+        *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), stamp));
+        stamp
     }
 
     /// The moments and the cut of a range.
@@ -253,7 +283,9 @@ impl Balances {
             balance,
             at,
             opened: account.opened_at <= at,
-            cut,
+            seq: cut.seq,
+            epoch: cut.epoch,
+            cut: Some(cut),
             cached_age: None,
         };
         Ok(times.into_iter().zip(balances).map(row).collect())

@@ -73,6 +73,11 @@ pub trait Effect: Send + Sync {
 
     /// Writes down the position, if it is only known in memory.
     async fn settle(&self, position: u64) -> Result<(), StoreError>;
+
+    /// Called every [`QUIET`] while there is nothing to do.
+    async fn rest(&self, _ledger: &dyn LedgerStore, _position: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Where a projection stands.
@@ -196,9 +201,12 @@ impl Follower {
         tokio::select! {
             () = stop.cancelled() => {}
             waited = self.bus.wait(place.seq) => waited?,
-            () = tokio::time::sleep(QUIET), if !walk.settled => {
-                self.effect.settle(place.seq).await?;
-                walk.settled = true;
+            () = tokio::time::sleep(QUIET) => {
+                if !walk.settled {
+                    self.effect.settle(place.seq).await?;
+                    walk.settled = true;
+                }
+                self.effect.rest(&*self.ledger, place.seq).await?;
             }
         }
         Ok(())

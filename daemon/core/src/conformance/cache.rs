@@ -124,3 +124,18 @@ pub(super) async fn a_later_epoch_starts_empty(bed: &dyn Bed<dyn BalanceCache>) 
     assert_eq!(cache.position().await?, position(2, 45));
     Ok(())
 }
+
+pub(super) async fn the_last_moment_noted_is_told(bed: &dyn Bed<dyn BalanceCache>) -> Checked {
+    let cache = bed.fresh("stamp").await?;
+    assert_eq!(cache.stamped().await?, None);
+    cache.stamp(position(1, 10), at(20)).await?;
+    cache.stamp(position(1, 9), at(15)).await?;
+    assert_eq!(cache.stamped().await?, Some((position(1, 10), at(20))));
+    cache.stamp(position(1, 10), at(30)).await?;
+    assert_eq!(cache.stamped().await?, Some((position(1, 10), at(30))));
+    // A restored ledger goes on in a later epoch, whatever its clock says.
+    cache.stamp(position(2, 8), at(25)).await?;
+    cache.stamp(position(1, 11), at(40)).await?;
+    assert_eq!(cache.stamped().await?, Some((position(2, 8), at(25))));
+    Ok(())
+}

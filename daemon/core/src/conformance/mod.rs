@@ -143,6 +143,7 @@ pub const CACHE_CHECKS: &[Check<dyn BalanceCache>] = checks![
     cache::nothing_is_held_without_a_position,
     cache::what_is_behind_its_follower_forgets,
     cache::a_later_epoch_starts_empty,
+    cache::the_last_moment_noted_is_told,
 ];
 
 /// What every [`EventBus`] must pass.

@@ -61,6 +61,13 @@ pub trait BalanceCache: Send + Sync {
     /// The position up to which everything held is right: of all parts that have one the lowest.
     async fn position(&self) -> Result<CachePosition, StoreError>;
 
+    /// Notes that at `moment` the cache, followed up to `upto`, had everything the ledger had acknowledged. It is how a
+    /// reader knows how old an answer is without asking the ledger. An earlier moment than the noted one changes nothing.
+    async fn stamp(&self, upto: CachePosition, moment: Timestamp) -> Result<(), StoreError>;
+
+    /// What was noted last; none if it was never, or is forgotten.
+    async fn stamped(&self) -> Result<Option<(CachePosition, Timestamp)>, StoreError>;
+
     /// Forgets everything, the position too.
     async fn clear(&self) -> Result<(), StoreError>;
 }

@@ -10,6 +10,7 @@ use quick_cache::unsync::Cache;
 use wallet_core::{
     ids::WalletId,
     ports::{BalanceCache, CachePosition, CachedBalance, StoreError},
+    time::Timestamp,
 };
 
 /// Most wallets remembered: some 20 MB.
@@ -24,6 +25,7 @@ struct Inner {
     balances: Cache<WalletId, CachedBalance>,
     /// None: nothing is held.
     position: Option<CachePosition>,
+    stamp: Option<(CachePosition, Timestamp)>,
 }
 
 impl Inner {
@@ -48,7 +50,7 @@ impl MemoryCache {
     }
 
     fn with_wallets(wallets: usize) -> Self {
-        Self { inner: Mutex::new(Inner { balances: Cache::new(wallets), position: None }) }
+        Self { inner: Mutex::new(Inner { balances: Cache::new(wallets), position: None, stamp: None }) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -105,8 +107,21 @@ impl BalanceCache for MemoryCache {
         Ok(self.inner().position.unwrap_or_default())
     }
 
+    async fn stamp(&self, upto: CachePosition, moment: Timestamp) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        if inner.stamp.is_none_or(|(at, noted)| (at.epoch, noted) < (upto.epoch, moment)) {
+            inner.stamp = Some((upto, moment));
+        }
+        Ok(())
+    }
+
+    async fn stamped(&self) -> Result<Option<(CachePosition, Timestamp)>, StoreError> {
+        Ok(self.inner().stamp)
+    }
+
     async fn clear(&self) -> Result<(), StoreError> {
         let mut inner = self.inner();
+        inner.stamp = None;
         inner.balances.clear();
         inner.position = None;
         Ok(())
@@ -115,7 +130,7 @@ impl BalanceCache for MemoryCache {
 
 #[cfg(test)]
 mod tests {
-    use wallet_core::{account::Status, money::Balance, time::Timestamp};
+    use wallet_core::{account::Status, money::Balance};
 
     use super::*;
 

@@ -41,6 +41,8 @@ const LIFETIME: &str = "604800";
 pub struct RedisCache {
     link: Link,
     tags: Vec<String>,
+    /// The key of what was noted last.
+    stamp: String,
     scripts: Scripts,
 }
 
@@ -48,6 +50,7 @@ pub struct RedisCache {
 struct Scripts {
     follow: Script,
     put: Script,
+    stamp: Script,
 }
 
 /// What one script call carries.
@@ -73,9 +76,13 @@ impl RedisCache {
         let link = Link::open(STORE, connection).await?;
         let ledger = plain(ledger_id);
         let tags = (0..BUCKETS).map(|bucket| format!("wallet:{{{ledger}.{bucket:02}}}")).collect();
-        let scripts =
-            Scripts { follow: Script::new(include_str!("follow.lua")), put: Script::new(include_str!("put.lua")) };
-        Ok(Self { link, tags, scripts })
+        let scripts = Scripts {
+            follow: Script::new(include_str!("follow.lua")),
+            put: Script::new(include_str!("put.lua")),
+            stamp: Script::new(include_str!("stamp.lua")),
+        };
+        let stamp = format!("wallet:{{{ledger}}}:stamp");
+        Ok(Self { link, tags, stamp, scripts })
     }
 
     /// What the server says about itself.
@@ -170,6 +177,24 @@ impl BalanceCache for RedisCache {
         // A bucket without one is empty: nothing it holds is wrong, and it begins anew with the next page.
         let lowest = places.iter().flatten().filter_map(|at| read_place(at)).map(|(_, position)| position).min();
         Ok(lowest.unwrap_or_default())
+    }
+
+    async fn stamp(&self, upto: CachePosition, moment: Timestamp) -> Result<(), StoreError> {
+        let args = [upto.epoch.to_string(), upto.seq.to_string(), moment.as_micros().to_string(), LIFETIME.to_owned()];
+        let call = Call { keys: vec![self.stamp.clone()], args: args.to_vec() };
+        self.all(&self.scripts.stamp, vec![call]).await
+    }
+
+    async fn stamped(&self) -> Result<Option<(CachePosition, Timestamp)>, StoreError> {
+        let mut get = redis::cmd("GET");
+        get.arg(&self.stamp);
+        let text: Option<String> = self.link.call(&get).await.map_err(|error| error.of_read(STORE))?;
+        let parsed = text.as_deref().and_then(|text| {
+            let mut words = text.split(' ');
+            let position = CachePosition { epoch: words.next()?.parse().ok()?, seq: words.next()?.parse().ok()? };
+            Some((position, Timestamp::from_micros(words.next()?.parse().ok()?)))
+        });
+        Ok(parsed)
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use wallet_core::{
     ids::WalletId,
     journal::{Event, Record, Stored, genesis},
     money::Balance,
-    ports::{AuditStore, BalanceCache, CachePosition, CachedBalance, LedgerStore, StoreError, WalletStore},
+    ports::{AuditStore, BalanceCache, CachePosition, CachedBalance, Clock, LedgerStore, StoreError, WalletStore},
 };
 
 use super::{Effect, Place};
@@ -127,12 +127,13 @@ impl Effect for WalletRows {
 /// Offers every balance to the cache.
 pub struct Balances {
     cache: Arc<dyn BalanceCache>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Balances {
     /// The balances of this cache.
-    pub fn new(cache: Arc<dyn BalanceCache>) -> Self {
-        Self { cache }
+    pub fn new(cache: Arc<dyn BalanceCache>, clock: Arc<dyn Clock>) -> Self {
+        Self { cache, clock }
     }
 }
 
@@ -178,7 +179,22 @@ impl Effect for Balances {
         }
         let balances: Vec<_> = balances.into_iter().collect();
         let to = CachePosition { epoch: last.record.epoch, seq: last.record.seq };
-        self.cache.follow(&balances, first.record.seq.saturating_sub(1), to).await
+        self.cache.follow(&balances, first.record.seq.saturating_sub(1), to).await?;
+        self.cache.stamp(to, last.record.recorded_at).await
+    }
+
+    /// What is quiet is as good as new: a reader sees that nothing is missing, without asking the ledger.
+    async fn rest(&self, ledger: &dyn LedgerStore, position: u64) -> Result<(), StoreError> {
+        // The clock first: what is acknowledged from now on is not vouched for.
+        let now = self.clock.now();
+        let head = ledger.head().await?;
+        if head.seq > position {
+            return Ok(());
+        }
+        let upto = CachePosition { epoch: head.epoch, seq: head.seq };
+        // A cache that forgot everything meanwhile begins anew here.
+        self.cache.follow(&[], head.seq, upto).await?;
+        self.cache.stamp(upto, now.max(head.recorded_at)).await
     }
 
     async fn settle(&self, _: u64) -> Result<(), StoreError> {

@@ -5,11 +5,9 @@ use wallet_core::{
     account::Status,
     command::StatusChange,
     ids::WalletId,
-    model::MemoryLedger,
-    ports::{CachePosition, CachedBalance, WalletState},
+    model::{ManualClock, MemoryLedger},
+    ports::{BalanceCache, CachePosition, CachedBalance, WalletState},
 };
-
-use wallet_core::ports::BalanceCache;
 
 use super::*;
 use crate::{
@@ -222,7 +220,7 @@ async fn catch_up(ledger: &MemoryLedger, stores: &Stores) {
         &bus,
         vec![
             Arc::new(effects::WalletRows::new(stores.wallets.clone())),
-            Arc::new(effects::Balances::new(stores.cache.clone())),
+            Arc::new(effects::Balances::new(stores.cache.clone(), Arc::new(ManualClock::default()))),
             Arc::new(effects::Trail::new(stores.audit.clone())),
         ],
     );
@@ -266,7 +264,7 @@ async fn the_stores_end_where_the_journal_is_and_can_be_dropped_and_rebuilt() {
 }
 
 async fn apply_to_cache(ledger: &MemoryLedger, cache: &Arc<MemoryCache>, after: u64) {
-    let effect = effects::Balances::new(cache.clone());
+    let effect = effects::Balances::new(cache.clone(), Arc::new(ManualClock::default()));
     effect.apply(ledger, &ledger.records(after, 100).await.unwrap()).await.unwrap();
 }
 
@@ -289,7 +287,7 @@ async fn the_cache_holds_the_last_balance_and_status_of_each_wallet() {
 async fn an_empty_cache_starts_at_the_head_and_one_ahead_is_dropped() {
     let ledger = ledger(0..4).await;
     let cache = Arc::new(MemoryCache::new());
-    let effect = effects::Balances::new(cache.clone());
+    let effect = effects::Balances::new(cache.clone(), Arc::new(ManualClock::default()));
     assert_eq!(effect.start(&ledger).await.unwrap().seq, 4);
     assert_eq!(cache.position().await.unwrap(), CachePosition { epoch: 1, seq: 4 });
     cache.follow(&[], 4, CachePosition { epoch: 1, seq: 9 }).await.unwrap();
