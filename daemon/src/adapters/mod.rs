@@ -3,8 +3,8 @@
 pub mod connection;
 pub mod embedded;
 pub mod finding;
-pub mod mongo;
 pub mod kafka;
+pub mod mongo;
 pub mod mysql;
 pub mod postgres;
 mod recent;

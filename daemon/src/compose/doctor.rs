@@ -14,6 +14,7 @@ use crate::{
         connection::Connection,
         embedded::{clock::SystemClock, limiter::LocalLimiter},
         finding::Finding,
+        kafka::KafkaBus,
         mongo::MongoAudit,
         mysql::MysqlWallets,
         postgres,
@@ -39,7 +40,7 @@ pub struct Examined {
     pub unreachable: bool,
 }
 
-/// Looks at every store. Changes nothing.
+/// Looks at every store. Changes nothing, but for topics of the events that are missing: those are made.
 pub async fn examine(config: &Config) -> Vec<Examined> {
     let mut all = Vec::new();
     for (name, store) in config.stores.each() {
@@ -96,7 +97,7 @@ async fn server_findings(name: &'static str, server: &Connection) -> Result<Vec<
         "audit" => audit(server).await?,
         "balances" => balances(server).await?,
         "limits" => limits(server).await?,
-        _ => Vec::new(),
+        _ => KafkaBus::open(server, "doctor").await?.findings().await?,
     };
     if server.tls.is_none() && !server.url.is_loopback() {
         found.push(Finding::warning(

@@ -22,6 +22,7 @@ use crate::{
             ledger::{FjallLedger, LedgerOptions},
             wallets::SqliteWallets,
         },
+        kafka::KafkaBus,
         mongo::MongoAudit,
         mysql::MysqlWallets,
         postgres::{self, PostgresLeases, PostgresLedger},
@@ -119,17 +120,6 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
 
 /// Opens every store of a configuration.
 pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
-    for (name, store) in config
-        .stores
-        .each()
-        .into_iter()
-        .filter(|(name, _)| !["ledger", "wallets", "audit", "balances", "limits"].contains(name))
-    {
-        if let Some(connection) = connection(name, store)? {
-            let why = format!("this walletd has no adapter for {}", connection.url);
-            return Err(OpenError::configuration(name, why).into());
-        }
-    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let places = Places::of(&config.data.directory);
     let mut engines = BTreeMap::new();
@@ -192,9 +182,15 @@ pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
             blocking(move || SqliteWallets::open(&places.wallets)).await?
         }
     };
-    let bus: Arc<dyn EventBus> = {
-        engine("events", "in process");
-        Arc::new(LocalBus::open(Arc::clone(&ledger)).await?)
+    let bus: Arc<dyn EventBus> = match connection("events", &config.stores.events)? {
+        Some(servers) => {
+            engine("events", "kafka");
+            Arc::new(KafkaBus::open(&servers, ledger.id()).await?)
+        }
+        None => {
+            engine("events", "in process");
+            Arc::new(LocalBus::open(Arc::clone(&ledger)).await?)
+        }
     };
     let cache: Arc<dyn BalanceCache> = match connection("balances", &config.stores.balances)? {
         Some(server) => {

@@ -180,7 +180,7 @@ fn the_doctor_finds_what_would_hurt() {
     world.walletd_runs("migrate up").ok();
     let healthy = world.walletd_runs("doctor");
     assert_eq!(healthy.code, 0, "{healthy}");
-    for fact in ["PostgreSQL", "fsync = on", "innodb_flush_log_at_trx_commit = 1", "Redis", "acks"] {
+    for fact in ["PostgreSQL", "fsync = on", "innodb_flush_log_at_trx_commit = 1", "Redis", ".journal"] {
         assert!(healthy.out.contains(fact), "{fact}: {healthy}");
     }
     let json: serde_json::Value = serde_json::from_str(&world.walletd_runs("doctor --json").ok()).unwrap();
