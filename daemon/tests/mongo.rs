@@ -407,6 +407,60 @@ async fn a_walk_page_by_page_sees_everything_and_what_came_since() {
     server.tidy().await;
 }
 
+/// What a line of the documented mongosh command prints, for each record.
+async fn lines(hand: &Collection<Document>) -> String {
+    let mut text = String::new();
+    let mut found = hand.find(doc! {}).sort(doc! { "_id": 1 }).await.unwrap();
+    while found.advance().await.unwrap() {
+        let document = found.current();
+        let hash = document.get_binary("hash").unwrap().bytes;
+        text += &document.get_i64("_id").unwrap().to_string();
+        text.push(' ');
+        text.extend(hash.iter().map(|byte| format!("{byte:02x}")));
+        // Shown as `Binary(0x0, BASE64)`.
+        let bytes = document.get_binary("bytes").unwrap().to_binary().to_string();
+        text.push(' ');
+        text += bytes.split_once(", ").unwrap().1.trim_end_matches(')');
+        text.push('\n');
+    }
+    text
+}
+
+fn script(lines: &str, ledger: &str) -> (bool, String) {
+    use std::{io::Write as _, process};
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/verify-chain.py");
+    let mut command = process::Command::new("python3");
+    command.args([path, ledger]).stdin(process::Stdio::piped()).stdout(process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may stop reading at the first fault.
+    let _stopped_early = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    let done = child.wait_with_output().unwrap();
+    (done.status.success(), String::from_utf8(done.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn anyone_can_check_the_chain_with_common_tools() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), journal(LEDGER, 40).await);
+    open(&connection).await.add(&journal).await.unwrap();
+    let hand = server.by_hand(&connection).await;
+    let (good, said) = script(&lines(&hand).await, LEDGER);
+    let last = journal.last().unwrap();
+    assert!(good && said.contains(&format!("{} records", journal.len())), "{said}");
+    assert!(said.contains(&last.hash.to_string()), "{said}");
+    let (good, said) = script(&lines(&hand).await, "another");
+    assert!(!good && said.contains("record 1 does not follow"), "{said}");
+    let forged = String::from_utf8(journal[29].bytes.to_vec()).unwrap().replace("1.00", "9.00").into_bytes();
+    let forged = Binary { subtype: BinarySubtype::Generic, bytes: forged };
+    hand.update_one(doc! { "_id": 30_i64 }, doc! { "$set": { "bytes": forged } }).await.unwrap();
+    let (good, said) = script(&lines(&hand).await, LEDGER);
+    assert!(!good && said.contains("record 30 does not follow record 29"), "{said}");
+    hand.delete_one(doc! { "_id": 12_i64 }).await.unwrap();
+    let (good, said) = script(&lines(&hand).await, LEDGER);
+    assert!(!good && said.contains("record 12 is missing"), "{said}");
+    server.tidy().await;
+}
+
 #[tokio::test]
 async fn another_ledgers_trail_is_refused() {
     let Some(server) = Server::found() else { return };
