@@ -40,6 +40,13 @@ pub enum Link {
     Slow(Duration),
 }
 
+/// How the link behaves, and how often it was cut: what was open before a cut has ended, however soon it was healed.
+#[derive(Clone, Copy)]
+struct Now {
+    link: Link,
+    cuts: u64,
+}
+
 /// What a trap lets happen to the piece it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spring {
@@ -60,7 +67,7 @@ type Set = Arc<Mutex<Option<Trap>>>;
 /// A proxy in front of one server.
 pub struct Proxy {
     port: u16,
-    link: watch::Sender<Link>,
+    link: watch::Sender<Now>,
     trap: Set,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -77,7 +84,7 @@ impl Proxy {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let link = watch::Sender::new(Link::Whole);
+        let link = watch::Sender::new(Now { link: Link::Whole, cuts: 0 });
         let trap = Set::default();
         let way = Way { link: link.clone(), trap: Arc::clone(&trap) };
         let (stop, mut stopped) = watch::channel(false);
@@ -100,7 +107,7 @@ impl Proxy {
 
     /// Makes the link behave so from now on.
     pub fn set(&self, link: Link) {
-        self.link.send_replace(link);
+        self.link.send_modify(|now| *now = Now { link, cuts: now.cuts + u64::from(link == Link::Cut) });
     }
 
     /// Makes the link fall silent at the first piece from a client that fits. [`Proxy::sprung`] says when.
@@ -132,7 +139,7 @@ impl Drop for Proxy {
 /// What the pumps of one proxy share.
 #[derive(Clone)]
 struct Way {
-    link: watch::Sender<Link>,
+    link: watch::Sender<Now>,
     trap: Set,
 }
 
@@ -141,7 +148,7 @@ impl Way {
     fn springs(&self, piece: &[u8]) -> Option<Spring> {
         let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
         let sprung = trap.take_if(|trap| (trap.fits)(piece))?;
-        self.link.send_replace(Link::Silent);
+        self.link.send_modify(|now| now.link = Link::Silent);
         Some(sprung.spring)
     }
 }
@@ -157,7 +164,8 @@ async fn accept(listener: StdListener, server: SocketAddr, way: Way) {
 async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
     let mut link = way.link.subscribe();
     // While nothing passes, not even the connection is made.
-    if link.wait_for(|link| *link != Link::Silent).await.is_err() || *link.borrow() == Link::Cut {
+    let Ok(born) = link.wait_for(|now| now.link != Link::Silent).await.map(|now| *now) else { return };
+    if born.link == Link::Cut {
         return;
     }
     let Ok(Ok(upstream)) = tokio::time::timeout(CONNECT, TcpStream::connect(server)).await else { return };
@@ -167,16 +175,16 @@ async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = upstream.into_split();
-    let there = pump(from_client, to_server, way.clone(), false);
-    let back = pump(from_server, to_client, way, true);
+    let there = pump(from_client, to_server, way.clone(), born.cuts, false);
+    let back = pump(from_server, to_client, way, born.cuts, true);
     tokio::select! {
         ((), ()) = async { tokio::join!(there, back) } => {}
-        _ = link.wait_for(|link| *link == Link::Cut) => {}
+        _ = link.wait_for(|now| now.cuts != born.cuts) => {}
     }
 }
 
 /// One direction. `back`: from the server to the client.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, back: bool) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, cuts: u64, back: bool) {
     let mut link = way.link.subscribe();
     let mut piece = vec![0; PIECE];
     let mut closed = false;
@@ -187,7 +195,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, back: b
                 if changed.is_err() {
                     return;
                 }
-                if back && *link.borrow_and_update() == Link::HalfClosed && !closed {
+                if back && link.borrow_and_update().link == Link::HalfClosed && !closed {
                     closed = true;
                     drop(to.shutdown().await);
                 }
@@ -195,7 +203,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, back: b
             }
         };
         let Ok(count @ 1..) = read else { break };
-        if back && *link.borrow() == Link::HalfClosed {
+        if back && link.borrow().link == Link::HalfClosed {
             // Read and thrown away, so that the server does not notice.
             if !closed {
                 closed = true;
@@ -205,22 +213,22 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, back: b
         }
         let at_once = !back && way.springs(&piece[..count]) == Some(Spring::After);
         // A way back that was closed stays closed on this connection.
-        if !closed && ((!at_once && !arrive(&mut link).await) || to.write_all(&piece[..count]).await.is_err()) {
+        if !closed && ((!at_once && !arrive(&mut link, cuts).await) || to.write_all(&piece[..count]).await.is_err()) {
             break;
         }
     }
     drop(to.shutdown().await);
 }
 
-/// Waits as long as the link makes a piece wait; false if it never arrives.
-async fn arrive(link: &mut watch::Receiver<Link>) -> bool {
-    let now = *link.borrow();
+/// Waits as long as the link makes a piece wait; false if it never arrives, since its connection was cut meanwhile.
+async fn arrive(link: &mut watch::Receiver<Now>, cuts: u64) -> bool {
+    let now = link.borrow().link;
     match now {
         Link::Slow(delay) => tokio::time::sleep(delay).await,
-        Link::Silent => return link.wait_for(|link| *link != Link::Silent).await.is_ok(),
+        Link::Silent => drop(link.wait_for(|now| now.link != Link::Silent || now.cuts != cuts).await),
         Link::Whole | Link::HalfClosed | Link::Cut => {}
     }
-    true
+    link.borrow().cuts == cuts
 }
 
 #[cfg(test)]
@@ -336,6 +344,21 @@ mod tests {
             assert!(proxy.sprung());
             assert_eq!(heard.try_iter().collect::<Vec<_>>(), [Some(1), told].into_iter().flatten().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn what_is_held_when_the_link_is_cut_never_arrives_however_soon_it_is_healed() {
+        let proxy = Proxy::to(server()).unwrap();
+        let mut open = connect(&proxy);
+        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        proxy.set(Link::Silent);
+        open.write_all(&[3]).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        proxy.set(Link::Cut);
+        proxy.heal();
+        let mut late = [0];
+        assert!(!open.read(&mut late).is_ok_and(|count| count > 0));
+        assert_eq!(ask(&mut connect(&proxy), 5).unwrap(), Some(6));
     }
 
     #[test]
