@@ -12,4 +12,8 @@ mongo_start() {
 mongo_ready() { listening "$(port mongo)"; }
 mongo_after() { :; }
 mongo_stop() { end mongo; }
-mongo_env() { echo "WALLETD_AUDIT_URL=mongodb://127.0.0.1:$(port mongo)/wallet"; }
+mongo_env() {
+  echo "WALLETD_AUDIT_URL=mongodb://127.0.0.1:$(port mongo)/wallet"
+  # It scans where MongoDB has an index.
+  echo WALLETD_STORES__AUDIT__TIMEOUT_MS=60000
+}

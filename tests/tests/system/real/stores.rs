@@ -169,7 +169,9 @@ impl Stores {
 
     /// One daemon's way to all of them, with a proxy in front of these.
     pub fn way_through(&self, links: &[&'static str]) -> Way {
-        let mut way = Way { env: BTreeMap::new(), links: BTreeMap::new(), _kafka: None };
+        let settings = self.stack.0.iter().filter(|(name, _)| name.starts_with("WALLETD_") && !name.ends_with("_URL"));
+        let env = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut way = Way { env, links: BTreeMap::new(), _kafka: None };
         for (store, url) in &self.urls {
             let mut url = url.clone();
             if links.contains(store) {
