@@ -132,10 +132,10 @@ async fn ledger(server: &Connection) -> Result<Vec<Finding>, OpenError> {
 }
 
 async fn wallets(server: &Connection) -> Result<Vec<Finding>, OpenError> {
-    let store = MysqlWallets::lazy(server)?;
-    let facts = store.facts(&SystemClock::new()).await?;
-    let mut found = vec![Finding::good("version", format!("MySQL {}", facts.version))];
-    found.push(schema(&MysqlWallets::schema(server).await?));
+    // The schema first: it tells a refused login from a server that is down.
+    let schema = schema(&MysqlWallets::schema(server).await?);
+    let facts = MysqlWallets::lazy(server)?.facts(&SystemClock::new()).await?;
+    let mut found = vec![Finding::good("version", format!("MySQL {}", facts.version)), schema];
     found.push(skew(facts.skew_micros));
     let flush = format!("innodb_flush_log_at_trx_commit = {}", facts.flush_log_at_trx_commit);
     found.push(if facts.flush_log_at_trx_commit == 1 {

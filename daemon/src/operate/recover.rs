@@ -4,7 +4,10 @@
 //! ledger, so that every cut written down later tells the two apart, and makes anew whatever holds records that the
 //! ledger does not have. A second run finds nothing to do.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use wallet_core::{
     cut::Cut,
@@ -32,16 +35,24 @@ pub(crate) enum RecoverError {
     Confirm(Vec<&'static str>),
 }
 
+/// A lease that a backup holds, or a daemon that was killed, runs out within so long; a running daemon keeps its own.
+const RUN_OUT: Duration = Duration::from_secs(6);
+/// How often the lease is asked for meanwhile.
+const LOOK: Duration = Duration::from_millis(200);
 /// Long enough to raise an epoch; whoever starts meanwhile waits for it.
-const TERM: std::time::Duration = std::time::Duration::from_secs(30);
+const TERM: Duration = Duration::from_secs(30);
 
 /// Recovers; the lines that say what was done.
 pub(crate) async fn recover(config: &Config, yes: bool) -> anyhow::Result<String> {
     let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
     let stores = compose::open(config, Opening::AsItIs).await?;
     let holder = format!("recover:{}", std::process::id());
-    if stores.leases.take("relay", &holder, TERM).await?.is_none() {
-        return Err(RecoverError::Running.into());
+    let asked = Instant::now();
+    while stores.leases.take("relay", &holder, TERM).await?.is_none() {
+        if asked.elapsed() > RUN_OUT {
+            return Err(RecoverError::Running.into());
+        }
+        tokio::time::sleep(LOOK).await;
     }
     let done = with_lease(&stores, yes).await;
     stores.leases.release("relay", &holder).await?;

@@ -98,8 +98,8 @@ fn a_changed_cached_balance_is_named() {
 fn a_changed_record_of_the_ledger_is_named_and_a_cut_proves_its_end() {
     let Some(stores) = Stores::new("a changed ledger record") else { return };
     let (world, daemon) = money(&stores);
-    let cut = world.ctl("audit verify -o json").data()["cut"].clone();
-    let cut = format!("{}:{}", cut["seq"], cut["hash"].as_str().unwrap());
+    let status: serde_json::Value = serde_json::from_str(&world.ctl("api GET /v1/status").ok()).unwrap();
+    let cut = format!("{}:{}", status["cut"]["seq"], status["cut"]["hash"].as_str().unwrap());
     world.ctl(&format!("audit verify --cut {cut}")).ok();
     assert_eq!(daemon.stop(), 0);
     let sql = stores.sql();
@@ -172,11 +172,18 @@ fn a_ledger_restored_from_a_dump_is_recovered_into_a_new_epoch() {
     super::money::check(&stores.sql());
 }
 
+/// The doctor ends so, and its report has this.
+#[track_caller]
+fn says(world: &World, code: i32, text: &str) {
+    let report = world.walletd_runs("doctor").exits(code);
+    assert!(report.contains(text), "{text}: {report}");
+}
+
 #[test]
 fn the_doctor_finds_what_would_hurt() {
     let Some(stores) = Stores::new("the doctor") else { return };
     let world = World::having(&stores.way().env);
-    world.walletd_runs("doctor").fails(78, "walletd migrate up");
+    says(&world, 78, "walletd migrate up");
     world.walletd_runs("migrate up").ok();
     let healthy = world.walletd_runs("doctor");
     assert_eq!(healthy.code, 0, "{healthy}");
@@ -188,9 +195,9 @@ fn the_doctor_finds_what_would_hurt() {
 
     // Limits on the server that evicts, a wallet store that is down, a password nobody has.
     let evicting = World::having(&stores.way().with("WALLETD_LIMITS_URL", stores.url("balances")).env);
-    evicting.walletd_runs("doctor").fails(78, "noeviction");
+    says(&evicting, 78, "noeviction");
     let down = World::having(&stores.way().with("WALLETD_WALLETS_URL", "mysql://a:b@127.0.0.1:1/wallet").env);
-    down.walletd_runs("doctor").fails(75, "does not answer");
+    says(&down, 75, "does not answer");
     let place = stores.url("wallets").rsplit('@').next().unwrap();
     let url = format!("mysql://nobody:secret-9@{place}");
     let refused = World::having(&stores.way().with("WALLETD_WALLETS_URL", url).env).walletd_runs("doctor");
