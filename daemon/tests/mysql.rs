@@ -1,5 +1,6 @@
 //! The wallet store on a real MySQL server. Runs where `WALLETD_TEST_MYSQL_URL` names one (`mysql://user:password@host:port`)
-//! whose user may create databases and users; each test makes databases of its own and drops them.
+//! whose user may create databases and users; with
+//! `WALLETD_TEST_MYSQL_CA_FILE`, over TLS too. Each test makes databases of its own and drops them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
 mod link;
@@ -27,7 +28,7 @@ use wallet_core::{
 };
 use walletd::{
     adapters::{
-        connection::Connection,
+        connection::{Connection, Tls},
         mysql::MysqlWallets,
         schema::{OpenError, Schema},
     },
@@ -49,7 +50,8 @@ impl Server {
         let Ok(url) = std::env::var("WALLETD_TEST_MYSQL_URL") else {
             // Straight to stderr: what a test skips is seen, captured output or not.
             use std::io::Write as _;
-            writeln!(std::io::stderr(), "skipped: no MySQL server (WALLETD_TEST_MYSQL_URL)").unwrap();
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "skipped: no MySQL server (WALLETD_TEST_MYSQL_URL)").unwrap();
             return None;
         };
         Some(Self { url: url.parse().unwrap(), made: Mutex::default() })
@@ -77,19 +79,9 @@ impl Server {
         name
     }
 
-    /// How a database is reached, as this user, at this `host:port`.
-    fn reached(&self, database: &str, login: &str, host: &str) -> Connection {
-        Connection {
-            url: format!("mysql://{login}@{host}/{database}").parse().unwrap(),
-            tls: None,
-            pool: 4,
-            timeout: Duration::from_secs(5),
-        }
-    }
-
     fn connection(&self, database: &str) -> Connection {
         let login = format!("{}:{}", self.url.user().unwrap(), self.url.password().unwrap_or_default());
-        self.reached(database, &login, &self.host())
+        reached(database, &login, &self.host())
     }
 
     fn through(&self, database: &str, link: &Link) -> Connection {
@@ -109,6 +101,16 @@ impl Server {
         for name in made {
             self.sql(&format!("DROP DATABASE IF EXISTS {name}")).await;
         }
+    }
+}
+
+/// How a database is reached, as this user, at this `host:port`.
+fn reached(database: &str, login: &str, host: &str) -> Connection {
+    Connection {
+        url: format!("mysql://{login}@{host}/{database}").parse().unwrap(),
+        tls: None,
+        pool: 4,
+        timeout: Duration::from_secs(5),
     }
 }
 
@@ -200,7 +202,7 @@ async fn what_the_configuration_has_wrong_is_said_at_opening() {
     let database = server.database().await;
     let user = server.url.user().unwrap().to_owned();
     let mut wrong = vec![
-        server.reached(&database, &format!("{user}:wrong"), &server.host()),
+        reached(&database, &format!("{user}:wrong"), &server.host()),
         server.connection("walletd_test_no_such_database"),
     ];
     for url in ["mysql://a@h", "mysql://a@h,i/d", "mysql://a@h/d?x=y"] {
@@ -209,6 +211,10 @@ async fn what_the_configuration_has_wrong_is_said_at_opening() {
     for connection in wrong {
         let refused = MysqlWallets::open(&connection).await.err().unwrap();
         assert!(matches!(refused, OpenError::Configuration { .. }), "{}: {refused}", connection.url);
+        if let Ok(store) = MysqlWallets::lazy(&connection) {
+            let asked = store.facts(&ManualClock::default()).await;
+            assert!(matches!(asked, Err(OpenError::Configuration { .. })), "the doctor is told so: {asked:?}");
+        }
     }
     server.tidy().await;
 }
@@ -220,8 +226,8 @@ async fn a_first_login_with_caching_sha2_needs_no_encryption() {
     let user = format!("sha2_{}", std::process::id());
     // A new account: the server has nothing cached for it and wants the whole password, under its own key.
     server.sql(&format!("CREATE USER {user} IDENTIFIED WITH caching_sha2_password BY 'p@ss/:word'")).await;
-    let reached = |password: &str| server.reached(&database, &format!("{user}:{password}"), &server.host());
-    let (right, wrong) = (reached("p%40ss%2F%3Aword"), reached("other"));
+    let login = |password: &str| reached(&database, &format!("{user}:{password}"), &server.host());
+    let (right, wrong) = (login("p%40ss%2F%3Aword"), login("other"));
     let (right, wrong) = (MysqlWallets::open(&right).await, MysqlWallets::open(&wrong).await);
     server.sql(&format!("DROP USER {user}")).await;
     server.tidy().await;
@@ -229,6 +235,23 @@ async fn a_first_login_with_caching_sha2_needs_no_encryption() {
     let (right, wrong) = (right.err().unwrap().to_string(), wrong.err().unwrap().to_string());
     assert!(right.contains(&format!("to database '{database}'")), "{right}");
     assert!(wrong.contains("using password"), "{wrong}");
+}
+
+#[tokio::test]
+async fn an_encrypted_way_is_taken_only_to_a_server_that_is_known() {
+    let Some(server) = Server::found() else { return };
+    let database = server.database().await;
+    let encrypted = |tls| Connection { tls: Some(tls), ..server.connection(&database) };
+    // The certificate that MySQL makes for itself is known to nobody.
+    let refused = MysqlWallets::open(&encrypted(Tls::default())).await.err().unwrap();
+    assert!(matches!(refused, OpenError::Configuration { .. }), "{refused}");
+    if let Ok(file) = std::env::var("WALLETD_TEST_MYSQL_CA_FILE") {
+        let connection = encrypted(Tls { ca_file: Some(file.into()), identity: None });
+        assert!(MysqlWallets::migrate(&connection).await.unwrap().is_current());
+        let store = MysqlWallets::open(&connection).await.unwrap();
+        assert!(store.facts(&ManualClock::default()).await.unwrap().encrypted);
+    }
+    server.tidy().await;
 }
 
 #[tokio::test]

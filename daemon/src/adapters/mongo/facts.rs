@@ -1,12 +1,10 @@
 //! What the doctor asks a MongoDB server.
 
 use mongodb::bson::{Bson, Document, doc};
-use wallet_core::{
-    ports::{Clock, StoreError},
-    time::Timestamp,
-};
+use wallet_core::{ports::Clock, time::Timestamp};
 
-use super::{RECORDS, Trail, server::Refused};
+use super::{RECORDS, Trail, server};
+use crate::adapters::schema::OpenError;
 
 /// What the doctor wants to know of a MongoDB server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +45,9 @@ impl Rights {
     const ALL: Self = Self { find: true, insert: true, update: true, remove: true, drop: true };
 }
 
-pub(super) async fn ask(trail: &Trail, clock: &dyn Clock) -> Result<Facts, StoreError> {
+pub(super) async fn ask(trail: &Trail, clock: &dyn Clock) -> Result<Facts, OpenError> {
     let command = async |command: Document| {
-        trail.limits.read(trail.database.run_command(command)).await.map_err(Refused::into_read)
+        trail.limits.read(trail.database.run_command(command)).await.map_err(server::at_opening)
     };
     let build = command(doc! { "buildInfo": 1 }).await?;
     let before = clock.now();

@@ -103,7 +103,7 @@ impl MongoAudit {
     }
 
     /// What the doctor asks the server. `clock` is this daemon's, to hold the server's against.
-    pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, StoreError> {
+    pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, OpenError> {
         facts::ask(&self.trail, clock).await
     }
 

@@ -48,8 +48,19 @@ pub(super) fn classify(error: Error, possibly: bool) -> StoreError {
     match code(&error) {
         Some(code) if FULL.contains(&code) => StoreError::DiskFull { store: STORE },
         Some(code) if DAMAGE.contains(&code) => StoreError::corrupt(STORE, error),
-        _ if possibly => StoreError::uncertain(STORE, error),
-        _ => StoreError::unavailable(STORE, error),
+        _ if possibly => StoreError::uncertain(STORE, cause(error)),
+        _ => StoreError::unavailable(STORE, cause(error)),
+    }
+}
+
+/// The error without the layers of the driver, each of which says it again.
+fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        Error::Server(error) => error.into(),
+        Error::Io(IoError::Io(error)) => error.into(),
+        Error::Io(IoError::Tls(error)) => error.into(),
+        Error::Driver(error) => error.into(),
+        other => other.into(),
     }
 }
 

@@ -6,10 +6,11 @@ use wallet_core::{
 };
 
 use super::{
-    STORE,
+    STORE, errors,
     rows::Cells,
     server::{Server, Statement},
 };
+use crate::adapters::schema::OpenError;
 
 /// How a pool of connections is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +53,10 @@ const QUESTION: &str = "\
            CAST(@@GLOBAL.innodb_doublewrite AS CHAR), @@GLOBAL.read_only, @@GLOBAL.max_connections, \
            timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))";
 
-pub(super) async fn ask(server: &Server, clock: &dyn Clock) -> Result<Facts, StoreError> {
+pub(super) async fn ask(server: &Server, clock: &dyn Clock) -> Result<Facts, OpenError> {
+    let asked = async |statement: &Statement| server.ask(statement).await.map_err(errors::at_opening);
     let cipher = Statement::plain("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
-    let encrypted = match server.read(&cipher).await?.into_iter().next() {
+    let encrypted = match asked(&cipher).await?.into_iter().next() {
         Some(row) => {
             let mut cells = Cells::of(row);
             let _name: String = cells.taken()?;
@@ -64,9 +66,9 @@ pub(super) async fn ask(server: &Server, clock: &dyn Clock) -> Result<Facts, Sto
     };
     let question = Statement::plain(QUESTION);
     // Asked twice: the second time the statement is prepared, and the clocks are read one round trip apart.
-    server.read(&question).await?;
+    asked(&question).await?;
     let before = clock.now();
-    let found = server.read(&question).await?;
+    let found = asked(&question).await?;
     let after = clock.now();
     let row = found.into_iter().next().ok_or_else(|| StoreError::corrupt(STORE, "a question without an answer"))?;
     let mut cells = Cells::of(row);

@@ -69,7 +69,7 @@ impl MysqlWallets {
     }
 
     /// What the doctor asks the server. `clock` is this daemon's, to hold the server's against.
-    pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, StoreError> {
+    pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, OpenError> {
         facts::ask(&self.server, clock).await
     }
 
