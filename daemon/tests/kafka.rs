@@ -27,7 +27,7 @@ use wallet_core::{
     model::MemoryLedger,
     ports::{EventBus, LedgerStore, StoreError},
 };
-use walletd::adapters::{connection::Connection, kafka::KafkaBus, schema::OpenError};
+use walletd::adapters::{connection::Connection, finding::Level, kafka::KafkaBus, schema::OpenError};
 
 const LEDGER: &str = "kafka-test";
 const LIMIT: Duration = Duration::from_secs(10);
@@ -459,7 +459,13 @@ async fn topics_are_made_as_they_should_be_and_described() {
     );
     assert_eq!((entries.partitions, letters.cleanup.as_deref()), (3, Some("compact")));
     assert_eq!(journal.min_insync, Some(1));
-    assert!(bus.findings().await.unwrap().len() == 4);
+    let findings = KafkaBus::look(&connection(&servers, &prefix, "")).await.unwrap();
+    assert!(findings.len() == 4 && findings.iter().all(|finding| finding.level == Level::Good), "{findings:?}");
+    let nowhere = unique("nowhere");
+    let findings = KafkaBus::look(&connection(&servers, &nowhere, "")).await.unwrap();
+    assert_eq!(findings[1].level, Level::Warning, "a missing topic is told, not made: {findings:?}");
+    let again = KafkaBus::look(&connection(&servers, &nowhere, "")).await.unwrap();
+    assert_eq!(findings, again);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,7 +97,7 @@ async fn server_findings(name: &'static str, server: &Connection) -> Result<Vec<
         "audit" => audit(server).await?,
         "balances" => balances(server).await?,
         "limits" => limits(server).await?,
-        _ => KafkaBus::open(server, "doctor").await?.findings().await?,
+        _ => KafkaBus::look(server).await?,
     };
     if server.tls.is_none() && !server.url.is_loopback() {
         found.push(Finding::warning(

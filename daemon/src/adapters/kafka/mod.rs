@@ -186,17 +186,7 @@ impl KafkaBus {
     /// The events of a ledger on these servers; makes the topics that are missing. Servers that are down are no error:
     /// they are used when they are up. A journal topic with more than one partition, and a user that is refused, are.
     pub async fn open(connection: &Connection, ledger_id: &str) -> Result<Self, OpenError> {
-        let options = Options::of(connection, ledger_id)?;
-        let inner = Arc::new(Inner {
-            options,
-            probe: Mutex::default(),
-            publisher: Mutex::default(),
-            leading: Mutex::default(),
-            cursors: Cursors::default(),
-            letters: Letters::default(),
-            parsed: Cache::new(PARSED),
-        });
-        let bus = Self { inner };
+        let bus = Self::made(connection, ledger_id)?;
         match topics::ensure(&bus.inner, Deadline::after(bus.inner.options.timeout)).await {
             Ok(()) => {}
             Err(failure @ (Failure::Partitions(..) | Failure::Client(_))) => {
@@ -208,6 +198,29 @@ impl KafkaBus {
         Ok(bus)
     }
 
+    /// What is to be said about the servers and the topics, for `walletd doctor`; changes nothing.
+    pub async fn look(connection: &Connection) -> Result<Vec<Finding>, OpenError> {
+        let bus = Self::made(connection, "")?;
+        match topics::facts(&bus.inner).await {
+            Ok(facts) => Ok(topics::findings(&facts)),
+            Err(failure) if bus.was_refused().await => Err(OpenError::configuration(STORE, failure)),
+            Err(failure) => Err(StoreError::from(failure).into()),
+        }
+    }
+
+    fn made(connection: &Connection, ledger_id: &str) -> Result<Self, OpenError> {
+        let inner = Inner {
+            options: Options::of(connection, ledger_id)?,
+            probe: Mutex::default(),
+            publisher: Mutex::default(),
+            leading: Mutex::default(),
+            cursors: Cursors::default(),
+            letters: Letters::default(),
+            parsed: Cache::new(PARSED),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
     async fn was_refused(&self) -> bool {
         let refused = self.inner.looking(|_, probe| Ok(probe.was_refused())).await;
         refused.unwrap_or_default()
@@ -216,11 +229,6 @@ impl KafkaBus {
     /// What the servers say about themselves and the topics.
     pub async fn facts(&self) -> Result<KafkaFacts, StoreError> {
         Ok(topics::facts(&self.inner).await?)
-    }
-
-    /// What is to be said about the servers, for `walletd doctor`.
-    pub async fn findings(&self) -> Result<Vec<Finding>, StoreError> {
-        Ok(topics::findings(&self.facts().await?))
     }
 }
 

@@ -134,3 +134,83 @@ fn entry(record: &Record, transaction: &Transaction, leg: &Leg) -> (String, Vec<
     // Text and numbers only: this cannot fail.
     (account, serde_json::to_vec(&entry).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/asyncapi.yaml");
+    const VECTORS: &str = include_str!("../../../core/tests/vectors/journal.json");
+
+    /// The examples of a message: headers and bytes. Each is one line of JSON, which YAML is too.
+    fn examples(message: &str) -> Vec<(Value, &'static str)> {
+        let (_, behind) = DOCUMENT.split_once(&format!("      name: {message}\n")).unwrap();
+        let (_, behind) = behind.split_once("      examples:\n").unwrap();
+        let lines: Vec<_> = behind.lines().take_while(|line| line.starts_with("        ")).collect();
+        let field = |line: &'static str, name: &str| line.trim_start().strip_prefix(name);
+        let headers = lines.iter().filter_map(|line| field(line, "headers: "));
+        let payloads = lines.iter().filter_map(|line| field(line, "payload: "));
+        headers.zip(payloads).map(|(headers, bytes)| (serde_json::from_str(headers).unwrap(), bytes)).collect()
+    }
+
+    /// A record of the golden vectors, by its number.
+    fn golden(seq: u64) -> (Stored, String) {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let record = &vectors["records"][usize::try_from(seq).unwrap() - 1];
+        let hash = record["hash"].as_str().unwrap().parse().unwrap();
+        let stored = Stored::open(record["bytes"].as_str().unwrap().as_bytes(), hash, None).unwrap();
+        (stored, vectors["ledger_id"].as_str().unwrap().to_owned())
+    }
+
+    fn as_json(headers: &OwnedHeaders) -> Value {
+        let pairs = headers.iter().map(|header| {
+            let value = std::str::from_utf8(header.value.unwrap()).unwrap();
+            (header.key.to_owned(), Value::from(value))
+        });
+        Value::Object(pairs.collect())
+    }
+
+    #[test]
+    fn the_documented_records_are_real_ones() {
+        let examples = examples("record");
+        let mut kinds = Vec::new();
+        for (said, bytes) in &examples {
+            let record = Record::from_bytes(bytes.as_bytes()).unwrap();
+            let (stored, ledger) = golden(record.seq);
+            assert_eq!(*bytes, std::str::from_utf8(&stored.bytes).unwrap());
+            assert_eq!(*said, as_json(&headers(&stored, &ledger)));
+            kinds.push(record.event.kind());
+        }
+        for kind in ["deposit", "withdrawal", "transfer", "reversal", "wallet_opened", "limit_changed", "epoch_raised"]
+        {
+            assert!(kinds.contains(&kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_documented_entries_are_real_ones() {
+        let examples = examples("entry");
+        let (stored, ledger) = golden(examples[0].0["seq"].as_str().unwrap().parse().unwrap());
+        let made = entries(&stored.record);
+        assert_eq!(examples.len(), made.len());
+        for ((said, documented), (key, bytes)) in examples.iter().zip(&made) {
+            assert_eq!(*documented, std::str::from_utf8(bytes).unwrap());
+            assert_eq!(*said, as_json(&headers(&stored, &ledger)));
+            assert_eq!(serde_json::from_slice::<Value>(bytes).unwrap()["account"].as_str(), Some(key.as_str()));
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_record_is_documented() {
+        let (_, schema) = DOCUMENT.split_once("\n    record:\n      type: object").unwrap();
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        for record in vectors["records"].as_array().unwrap() {
+            let fields: Value = serde_json::from_str(record["bytes"].as_str().unwrap()).unwrap();
+            for field in fields.as_object().unwrap().keys() {
+                assert!(schema.contains(&format!("\n        {field}:\n")), "{field}");
+            }
+        }
+    }
+}
