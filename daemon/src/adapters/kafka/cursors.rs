@@ -184,6 +184,9 @@ fn is_lost(error: &KafkaError) -> bool {
 impl Cursor {
     /// Takes in what came.
     fn take_in(&mut self, inner: &Inner, received: Result<BorrowedMessage<'_>, KafkaError>) -> Result<Read, Failure> {
+        if received.as_ref().is_err_and(probe::is_news_of_connections) {
+            return Ok(Read::Taken);
+        }
         let message = received.map_err(|error| if is_lost(&error) { Failure::Anew } else { Failure::Kafka(error) })?;
         let offset = message.offset();
         self.offset = offset.saturating_add(1);

@@ -198,6 +198,7 @@ impl Probe {
                     Err(failure) => break Err(failure),
                 },
                 Some(Err(KafkaError::PartitionEOF(_))) => break Ok(()),
+                Some(Err(error)) if is_news_of_connections(&error) => {}
                 Some(Err(error)) => break Err(error.into()),
                 None => {}
             }
@@ -205,6 +206,20 @@ impl Probe {
         self.consumer.unassign()?;
         walked
     }
+}
+
+/// True for what the client reports while it connects again by itself. Such reports wait in line from a time that may be
+/// long over, hundreds of them after half a minute: whether the server answers now is asked of it by a question of its own.
+pub(super) fn is_news_of_connections(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
 }
 
 /// The journal's one partition at an offset.
