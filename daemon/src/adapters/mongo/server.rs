@@ -265,3 +265,62 @@ fn encrypted(tls: &Tls) -> Result<TlsOptions, OpenError> {
     }
     Ok(options)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(code: i32) -> Refused {
+        let said = json!({ "code": code, "codeName": "Name", "errmsg": "words" });
+        Error::from(ErrorKind::Command(serde_json::from_value(said).unwrap())).into()
+    }
+
+    fn inserting(write_errors: &[i32], concern: Option<i32>) -> Refused {
+        let errors: Vec<_> =
+            write_errors.iter().map(|code| json!({ "index": 0, "code": code, "errmsg": "x" })).collect();
+        let concern = concern.map(|code| json!({ "code": code, "codeName": "Name", "errmsg": "x" }));
+        let said = json!({ "writeErrors": errors, "writeConcernError": concern });
+        Error::from(ErrorKind::InsertMany(serde_json::from_value(said).unwrap())).into()
+    }
+
+    fn broken() -> Refused {
+        Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset)).into()
+    }
+
+    #[test]
+    fn errors_say_whether_the_thing_may_have_happened() {
+        for code in FULL {
+            assert!(matches!(said(code).into_write(false), StoreError::DiskFull { .. }), "{code}");
+        }
+        for code in UNSETTLED {
+            assert!(matches!(said(code).into_write(false), StoreError::Uncertain { .. }), "{code}");
+            assert!(matches!(said(code).into_read(), StoreError::Unavailable { .. }), "{code}");
+        }
+        // A server that is no primary has done nothing.
+        assert!(matches!(said(10_107).into_write(false), StoreError::Unavailable { .. }));
+        assert!(matches!(said(10_107).into_write(true), StoreError::Uncertain { .. }), "an earlier attempt may have");
+        assert!(matches!(broken().into_write(false), StoreError::Uncertain { .. }) && broken().is_lost());
+        assert!(matches!(broken().into_read(), StoreError::Unavailable { .. }));
+        assert!(matches!(Refused::Late.into_write(false), StoreError::Uncertain { .. }));
+    }
+
+    #[test]
+    fn an_insert_is_refused_for_a_duplicate_or_may_have_been_done() {
+        assert!(inserting(&[DUPLICATE], None).is_duplicate());
+        assert!(!inserting(&[121], None).is_duplicate());
+        // Done, but the majority did not say so in time.
+        assert!(matches!(inserting(&[], Some(64)).into_write(false), StoreError::Uncertain { .. }));
+        assert!(matches!(inserting(&[121], None).into_write(false), StoreError::Unavailable { .. }));
+    }
+
+    #[test]
+    fn an_account_that_may_not_is_a_fault_of_the_configuration() {
+        assert!(said(UNAUTHORIZED).is_unauthorized());
+        for code in [UNAUTHORIZED, 18] {
+            assert!(matches!(at_opening(said(code)), OpenError::Configuration { .. }), "{code}");
+        }
+        assert!(matches!(at_opening(broken()), OpenError::Store(StoreError::Unavailable { .. })));
+    }
+}
