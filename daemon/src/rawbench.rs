@@ -1,7 +1,12 @@
 //! The raw limit of the embedded ledger: the same keys and values in a bare fjall loop, one durable
 //! batch per so many transfers. No decisions, no JSON, no hash.
 
-use std::{path::PathBuf, time::Instant};
+mod postgres;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
@@ -15,8 +20,17 @@ const ACCOUNT: usize = 60;
 #[derive(clap::Args)]
 pub struct BenchRaw {
     /// An empty directory for the store
-    #[arg(long)]
-    dir: PathBuf,
+    #[arg(long, required_unless_present = "postgres")]
+    dir: Option<PathBuf>,
+    /// The URL of an empty PostgreSQL database, to measure that instead
+    #[arg(long, conflicts_with = "dir")]
+    postgres: Option<String>,
+    /// On PostgreSQL: one transaction a transfer on so many connections, instead of batches on one
+    #[arg(long, default_value_t = 0, requires = "postgres")]
+    connections: usize,
+    /// With --connections: in two round trips, instead of statement by statement
+    #[arg(long, requires = "connections")]
+    pipelined: bool,
     /// Transfers of one durable batch
     #[arg(long, default_value_t = 5_000)]
     batch: u64,
@@ -30,7 +44,11 @@ pub struct BenchRaw {
 
 /// Runs it; gives one line of JSON.
 pub fn run(args: &BenchRaw) -> anyhow::Result<String> {
-    let db = Database::builder(&args.dir).open()?;
+    if let Some(url) = &args.postgres {
+        return postgres::run(args, url);
+    }
+    let dir = args.dir.as_deref().unwrap_or(Path::new("."));
+    let db = Database::builder(dir).open()?;
     let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default);
     let (journal, keys, entries, accounts) =
         (keyspace("journal")?, keyspace("keys")?, keyspace("entries")?, keyspace("accounts")?);

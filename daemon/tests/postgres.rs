@@ -191,8 +191,9 @@ async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
             tokio::time::sleep(Duration::from_millis(45)).await;
         }
     });
-    let mut happened = 0;
-    for number in 0..150 {
+    let (mut happened, mut number, started) = (0, 0, Instant::now());
+    while happened < 30 && started.elapsed() < Duration::from_secs(60) {
+        number += 1;
         let key = format!("kill-{number}");
         match bank.ledger.commit(&[faults::deposit(&key, "w1")]).await {
             Ok(came) => happened += faults::happened(&came),
@@ -203,7 +204,7 @@ async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
     }
     killing.abort();
     assert!(killing.await.is_err());
-    assert!(happened > 20, "{happened}");
+    assert!(happened >= 30, "{happened} of {number}");
     bank.sound(&server, happened).await;
     drop(bank);
     server.clean().await;
@@ -293,7 +294,7 @@ async fn statements_planned_on_empty_tables_go_by_index_when_they_are_full() {
     let bank = Bank::open(&server.connection(&server.database().await)).await;
     bank.use_everything().await;
     for number in 0..8 {
-        bank.ledger.commit(&[faults::many(number, 1_000)]).await.unwrap();
+        bank.ledger.commit(&[faults::many(number, 1_700)]).await.unwrap();
     }
     let scans =
         "SELECT sum(seq_scan)::int8 FROM pg_stat_user_tables WHERE relname IN ('journal', 'accounts', 'entries')";

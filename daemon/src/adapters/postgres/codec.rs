@@ -1,9 +1,12 @@
 //! Values as PostgreSQL takes them: NUMERIC for money, uuid for digests of keys, and the ends of an account's runs
 //! as compact bytes.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use wallet_core::{
+    journal::Stored,
     money::Balance,
     ports::StoreError,
     runs::{Runs, Tail},
@@ -26,7 +29,7 @@ pub(super) fn number(value: i64) -> Result<u64, StoreError> {
 
 /// Money on its way to a NUMERIC, with the fraction digits of its scale.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Money(pub(super) Balance);
+pub(crate) struct Money(pub(crate) Balance);
 
 impl ToSql for Money {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
@@ -113,7 +116,7 @@ impl<'a> FromSql<'a> for Numeric {
 
 /// 16 bytes of a key's hash, in a column of type uuid: the narrowest index there is for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Digest(pub(super) [u8; 16]);
+pub(crate) struct Digest(pub(crate) [u8; 16]);
 
 impl ToSql for Digest {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
@@ -123,6 +126,32 @@ impl ToSql for Digest {
 
     fn accepts(ty: &Type) -> bool {
         *ty == Type::UUID
+    }
+
+    to_sql_checked!();
+}
+
+/// Bytes of a record, without a copy of them.
+#[derive(Clone)]
+pub(super) struct Blob {
+    pub(super) of: Arc<Stored>,
+    pub(super) part: fn(&Stored) -> &[u8],
+}
+
+impl std::fmt::Debug for Blob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "of record {}", self.of.record.seq)
+    }
+}
+
+impl ToSql for Blob {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
+        out.put_slice((self.part)(&self.of));
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::BYTEA
     }
 
     to_sql_checked!();

@@ -3,7 +3,8 @@
 //! 1. begin; lock the clock row; then, in statements of their own so that they see what the last holder wrote: the
 //!    server's time, the keys, the accounts that are not at hand, and what else the requests need. Originals of reversals never
 //!    change, so they are read before.
-//! 2. [`decide`] in memory, then all rows by one statement a table, the clock row, commit: sent at once.
+//! 2. decided in memory ([`decision`]), then all rows by one statement a table, the clock row, commit: sent at once. Of a
+//!    large batch the first records are on their way while the rest is decided.
 //!
 //! What certainly did not happen and may pass (the lock was not had in time, the connection was ended) is tried again a
 //! few times; without a connection the answer is `Unavailable` at once. When the answer to a commit is lost, the clock row
@@ -23,11 +24,8 @@ use wallet_core::{
     cut::Cut,
     ids::{AccountId, TransactionId},
     journal::Stored,
-    key::ScopedKey,
-    ledger::{
-        ClockSkew, DecideError, Decision, KeptAnswer, KeptOutcome, MAX_SKEW, Needs, State, apply, decide, decode_kept,
-    },
-    outcome::{Answer, Outcome},
+    ledger::{ClockSkew, Decision, MAX_SKEW, Needs, State},
+    outcome::Answer,
     ports::StoreError,
     time::Timestamp,
 };
@@ -35,10 +33,11 @@ use wallet_core::{
 use super::{
     PostgresLedger, STORE,
     codec::{Digest, integer},
+    decision,
     errors::{self, damaged},
     rows,
-    session::{Around, Ask, Broken, Call, Parameter, Session},
-    write::{Rows, answer_name},
+    session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
+    write::{Entries, Journal, Rows},
 };
 
 /// Accounts the writer keeps; about 250 bytes each.
@@ -161,7 +160,7 @@ impl PostgresLedger {
     async fn work(&self, work: Work<'_>) -> Result<Decision, StoreError> {
         let reads = self.reads(work).await?;
         let mut writer = self.writer.lock().await;
-        let mut tries = 1;
+        let (mut tries, started) = (1, Instant::now());
         loop {
             // Taken out while it is used: a caller that gives up half way must not leave a transaction to the next one.
             let session = self.session(&mut writer).await?;
@@ -186,7 +185,7 @@ impl PostgresLedger {
                 self.recent.push(&decision.records);
                 return Ok(*decision);
             }
-            if tries >= MAX_TRIES {
+            if tries >= MAX_TRIES || started.elapsed() >= self.limit {
                 return Err(why);
             }
             tracing::debug!(%why, tries, "a commit is tried again");
@@ -256,18 +255,24 @@ impl PostgresLedger {
         let (state, now) = self.load(writer, session, reads).await?;
         let before: HashMap<_, _> = state.accounts.iter().map(|(id, account)| (id.clone(), account.version)).collect();
         let head = state.head;
+        // Records that are on their way while the next ones are decided.
+        let mut sent: Vec<Sent<'_>> = Vec::new();
         let decided = match work {
-            Work::Requests(requests) | Work::Preview(requests) => Self::decide_at(state, requests, now),
-            Work::Records(records) => follow(state, records),
+            Work::Requests(requests) => decision::in_parts(state, requests, now, |records, entries| {
+                sent.push(session.start(Ask::AddRecords, Journal::of(records)));
+                sent.push(session.start(Ask::AddEntries, Entries::of(entries)));
+            }),
+            Work::Preview(requests) => decision::at_once(state, requests, now),
+            Work::Records(records) => decision::followed(state, records),
         };
-        let nothing = matches!(work, Work::Preview(_)) || decided.as_ref().map_or(true, Decision::is_empty);
-        if nothing {
+        let nothing = matches!(work, Work::Preview(_)) || decided.as_ref().map_or(true, |(made, _)| made.is_empty());
+        if nothing && sent.is_empty() {
             session.roll_back().await.map_err(Failed::Passing)?;
-            return decided.map_err(Failed::Decided);
+            return decided.map(|(made, _)| made).map_err(Failed::Decided);
         }
-        let decision = decided?;
-        let rows = Rows::of(&decision, &before, head);
-        let done = session.round(Around::Commit, &rows.calls()).await;
+        let (decision, unsent) = decided?;
+        let rows = Rows::of(&decision, unsent, &before, head);
+        let done = session.round_behind(sent, Around::Commit, &rows.calls()).await;
         drop(rows);
         match done {
             Ok(_) => {}
@@ -291,7 +296,7 @@ impl PostgresLedger {
                 None => asked.push(id.to_string()),
             }
         }
-        let mut calls = vec![Call::new(Ask::Lock, []), Call::new(Ask::Now, [])];
+        let mut calls = vec![Call::new(Ask::Lock, [])];
         let keys = also(&mut calls, !reads.keys.is_empty(), Ask::Keys, Some(&reads.keys));
         let accounts = also(&mut calls, !asked.is_empty(), Ask::Accounts, Some(&asked));
         let reversals = also(&mut calls, !reads.reversed.is_empty(), Ask::Reversals, Some(&reads.reversed));
@@ -299,9 +304,9 @@ impl PostgresLedger {
         let assets = also(&mut calls, !assumed, Ask::Assets, None);
         let found = session.round(Around::Begin, &calls).await?;
         let of = |place: Option<usize>| place.and_then(|place| found.get(place)).map_or(&[] as &[Row], Vec::as_slice);
-        let one = |place| of(Some(place)).first().ok_or_else(|| damaged("it has no clock row"));
-        let head = rows::cut(one(0)?)?;
-        let now = self.trusted(rows::time(one(1)?, 0)?)?;
+        let held = of(Some(0)).first().ok_or_else(|| damaged("it has no clock row"))?;
+        let head = rows::cut(held)?;
+        let now = self.trusted(rows::time(held, 4)?)?;
 
         writer.alone = writer.seen == Some(head);
         if !writer.alone {
@@ -328,7 +333,7 @@ impl PostgresLedger {
             state.reversals.insert(of, by);
         }
         state.originals.clone_from(&reads.originals);
-        state.own_keys = kept_answers(session, reads, of(answers)).await?;
+        state.own_keys = decision::kept_answers(session, &reads.needs, of(answers)).await?;
         Ok((state, now))
     }
 
@@ -360,13 +365,6 @@ impl PostgresLedger {
         }
         self.clock.accept();
         Ok(now)
-    }
-
-    fn decide_at(state: State, requests: &[Request], now: Timestamp) -> Result<Decision, StoreError> {
-        decide(state, requests, now).map_err(|error| match error {
-            DecideError::Clock(skew) => skew.into(),
-            DecideError::Broken(broken) => damaged(broken),
-        })
     }
 
     /// Whether a commit whose answer was lost happened after all: looked up over a new connection under the clock row's lock,
@@ -421,63 +419,4 @@ async fn arrived(session: &Session, decision: &Decision) -> Result<bool, StoreEr
         Some(last) => Ok(rows::stored_all(records)?.iter().any(|stored| stored.hash == last.hash)),
         None => Ok(!answers.is_empty()),
     }
-}
-
-/// Applies records made elsewhere, or says which does not follow.
-fn follow(mut state: State, records: &[Arc<Stored>]) -> Result<Decision, StoreError> {
-    let mut entries = Vec::new();
-    for stored in records {
-        let made = apply(&mut state, stored).map_err(damaged)?;
-        entries.extend(made.into_iter().flatten());
-    }
-    Ok(Decision {
-        answers: Vec::new(),
-        records: records.to_vec(),
-        entries,
-        touched: state.accounts.keys().cloned().collect(),
-        kept: Vec::new(),
-        state,
-    })
-}
-
-/// The answers kept under requests' own keys, with their records.
-async fn kept_answers(
-    session: &Session,
-    reads: &Reads,
-    found: &[Row],
-) -> Result<HashMap<ScopedKey, KeptAnswer>, Failed> {
-    let mut kept = HashMap::new();
-    for row in found {
-        let (name, body): (&str, &[u8]) = (rows::cell(row, 0)?, rows::cell(row, 1)?);
-        let key = reads.needs.own_keys.iter().find(|key| answer_name(key) == name);
-        let key = key.ok_or_else(|| damaged("a kept answer has another key"))?;
-        let (content, outcomes) = decode_kept(body).map_err(|_| damaged("a kept answer is unreadable"))?;
-        let seq = |outcome: &KeptOutcome| match outcome {
-            KeptOutcome::Ok(seq) | KeptOutcome::Replayed(seq) => Some(integer(*seq)),
-            _ => None,
-        };
-        let seqs: Vec<i64> = outcomes.iter().filter_map(seq).collect();
-        let rows = session.round(Around::Nothing, &[Call::new(Ask::Records, [&seqs as Parameter<'_>])]).await?;
-        let records = rows::stored_all(rows.first().map_or(&[], Vec::as_slice))?;
-        let records: HashMap<u64, Arc<Stored>> =
-            records.into_iter().map(|stored| (stored.record.seq, stored)).collect();
-        let record = |seq| {
-            let found = records.get(&seq).map(Arc::clone);
-            found.ok_or_else(|| damaged("a kept answer names a record that is not there"))
-        };
-        let outcomes: Result<Vec<_>, StoreError> = outcomes
-            .into_iter()
-            .map(|outcome| {
-                Ok(match outcome {
-                    KeptOutcome::Ok(seq) => Outcome::Ok(record(seq)?),
-                    KeptOutcome::Replayed(seq) => Outcome::Replayed(record(seq)?),
-                    KeptOutcome::Refused(refusal) => Outcome::Refused(refusal),
-                    KeptOutcome::Conflict(conflict) => Outcome::Conflict(conflict),
-                    KeptOutcome::NotAttempted => Outcome::NotAttempted,
-                })
-            })
-            .collect();
-        kept.insert(key.clone(), KeptAnswer { content, outcomes: outcomes? });
-    }
-    Ok(kept)
 }

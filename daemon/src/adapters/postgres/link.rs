@@ -32,7 +32,7 @@ const UNHEARD: Duration = Duration::from_secs(5);
 
 /// The way to the server.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     config: Config,
     tls: Option<MakeRustlsConnect>,
     /// Most time for one operation.
@@ -40,8 +40,8 @@ pub(super) struct Link {
 }
 
 /// One connection; dropping it closes the socket whatever it is doing.
-pub(super) struct Connected {
-    pub(super) client: Client,
+pub(crate) struct Connected {
+    pub(crate) client: Client,
     driver: JoinHandle<()>,
 }
 
@@ -52,7 +52,7 @@ impl Drop for Connected {
 }
 
 impl Link {
-    pub(super) fn new(connection: &Connection, name: &str) -> Result<Self, OpenError> {
+    pub(crate) fn new(connection: &Connection, name: &str) -> Result<Self, OpenError> {
         let wrong = |why: &str| OpenError::configuration(STORE, why);
         let url = &connection.url;
         if !url.query().is_empty() {
@@ -113,7 +113,7 @@ impl Link {
     }
 
     /// A connection with our settings.
-    pub(super) async fn connect(&self) -> Result<Connected, StoreError> {
+    pub(crate) async fn connect(&self) -> Result<Connected, StoreError> {
         self.try_connect().await.map_err(Into::into)
     }
 

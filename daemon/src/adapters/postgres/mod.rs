@@ -11,12 +11,14 @@
 //! Cost: one connection for the writer, the pool's for readers; 250 bytes an account kept, at most
 //! [`commit::CACHED_ACCOUNTS`]; the last records ([`super::recent`]).
 
-mod codec;
+pub(crate) mod codec;
 mod commit;
+mod decision;
 mod errors;
 mod facts;
+mod head;
 mod leases;
-mod link;
+pub(crate) mod link;
 mod past;
 mod read;
 mod rows;
@@ -52,6 +54,7 @@ pub struct PostgresLedger {
     clock: Arc<dyn Clock>,
     writer: Mutex<Writer>,
     recent: Recent,
+    head: head::Shared,
 }
 
 impl PostgresLedger {
@@ -74,6 +77,7 @@ impl PostgresLedger {
             clock,
             writer: Mutex::new(Writer::new()),
             recent: Recent::default(),
+            head: head::Shared::default(),
         })
     }
 }

@@ -92,8 +92,11 @@ impl LedgerStore for PostgresLedger {
     }
 
     async fn head(&self) -> Result<Cut, StoreError> {
-        let found = self.ask(&select(CLOCK, "FROM clock"), &[]).await?;
-        rows::cut(found.first().ok_or_else(|| damaged("it has no clock row"))?)
+        let question = async {
+            let found = self.ask(&select(CLOCK, "FROM clock"), &[]).await?;
+            rows::cut(found.first().ok_or_else(|| damaged("it has no clock row"))?)
+        };
+        self.head.ask(question).await
     }
 
     async fn commit(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {

@@ -6,7 +6,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -36,10 +36,10 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Locks the clock row: from here on nobody else writes.
-    Lock => format_args!("SELECT {CLOCK} FROM clock WHERE one = 1 FOR UPDATE");
-    /// The server's clock, as it is when the statement runs: behind the lock.
-    Now => "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    /// Locks the clock row: from here on nobody else writes. The server's time is read behind the lock: the outer
+    /// SELECT asks for it when the inner one has its row.
+    Lock => format_args!("WITH held AS MATERIALIZED (SELECT {CLOCK} FROM clock WHERE one = 1 FOR UPDATE) \
+        SELECT {CLOCK}, (extract(epoch FROM clock_timestamp()) * 1000000)::int8 FROM held");
     Keys => format_args!("SELECT {RECORD} FROM journal WHERE key = ANY ($1::uuid[])");
     Records => format_args!("SELECT {RECORD} FROM journal WHERE seq = ANY ($1::int8[])");
     Accounts => format_args!("SELECT {ACCOUNT} FROM accounts WHERE id = ANY ($1::text[])");
@@ -79,6 +79,12 @@ impl<'a> Call<'a> {
     pub(super) fn new(ask: Ask, parameters: impl Into<Vec<Parameter<'a>>>) -> Self {
         Self { ask, parameters: parameters.into() }
     }
+}
+
+/// Rows, a parameter each column.
+pub(super) trait Columns: Send + Sync {
+    /// The columns, in the statement's order.
+    fn parameters(&self) -> Vec<Parameter<'_>>;
 }
 
 /// Why a round trip did not do what it was to do.
@@ -132,19 +138,43 @@ impl Session {
         Ok(Self { connected, statements, limit })
     }
 
+    /// Sends one statement with many rows, and goes on without its answer.
+    pub(super) fn start<'a>(&'a self, ask: Ask, rows: impl Columns + 'a) -> Sent<'a> {
+        let mut sent = Sent::Waiting(Box::pin(async move { self.query(ask, &rows.parameters()).await }));
+        sent.poll(&mut Context::from_waker(Waker::noop()));
+        sent
+    }
+
+    async fn query(&self, ask: Ask, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        match self.statements.get(ask as usize) {
+            Some(statement) => self.connected.client.query(statement, parameters).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Sends all statements at once; gives the rows of each.
     pub(super) async fn round(&self, around: Around, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Broken> {
+        self.round_behind(Vec::new(), around, calls).await
+    }
+
+    /// The same, behind statements that were sent before; the rows of those come first.
+    pub(super) async fn round_behind<'a>(
+        &'a self,
+        before: Vec<Sent<'a>>,
+        around: Around,
+        calls: &'a [Call<'a>],
+    ) -> Result<Vec<Vec<Row>>, Broken> {
         let client = &self.connected.client;
         let plain = |text: &'static str| -> Running<'_> {
             Box::pin(async move { client.batch_execute(text).await.map(|()| Vec::new()) })
         };
-        let mut sent: Vec<Sent<'_>> = Vec::with_capacity(calls.len() + 2);
+        let mut sent = before;
+        sent.reserve(calls.len() + 2);
         if around == Around::Begin {
             sent.push(Sent::Waiting(plain("BEGIN")));
         }
         for call in calls {
-            let Some(statement) = self.statements.get(call.ask as usize) else { continue };
-            sent.push(Sent::Waiting(Box::pin(client.query(statement, &call.parameters))));
+            sent.push(Sent::Waiting(Box::pin(self.query(call.ask, &call.parameters))));
         }
         let mut commit = (around == Around::Commit).then(|| plain("COMMIT"));
         let statements = sent.len();
@@ -198,8 +228,10 @@ impl Session {
 }
 
 /// A statement on its way.
-enum Sent<'a> {
+pub(super) enum Sent<'a> {
+    /// Its answer is not here yet.
     Waiting(Running<'a>),
+    /// Answered.
     Done(Result<Vec<Row>, Error>),
 }
 

@@ -1,24 +1,25 @@
 //! A decision as arrays: one statement a table, however many rows.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use wallet_core::{
-    account::{Account, Floor},
+    account::{Account, Entry, Floor},
     cut::Cut,
     ids::AccountId,
-    journal::Event,
+    journal::{Event, Stored},
     key::ScopedKey,
     ledger::{Decision, encode_kept},
 };
 
 use super::{
-    codec::{Digest, Money, encode_runs, integer},
-    session::{Ask, Call, Parameter},
+    codec::{Blob, Digest, Money, encode_runs, integer},
+    decision::Unsent,
+    session::{Ask, Call, Columns, Parameter},
 };
 
 /// The rows of one commit.
 pub(super) struct Rows<'a> {
-    journal: Journal<'a>,
+    journal: Journal,
     entries: Entries,
     added: Accounts<'a>,
     set: Accounts<'a>,
@@ -31,19 +32,21 @@ pub(super) struct Rows<'a> {
     updates: i64,
 }
 
+/// Rows of the journal.
 #[derive(Default)]
-struct Journal<'a> {
+pub(super) struct Journal {
     seq: Vec<i64>,
     epoch: Vec<i64>,
     recorded_at: Vec<i64>,
     key: Vec<Option<Digest>>,
-    hash: Vec<&'a [u8]>,
-    bytes: Vec<&'a [u8]>,
-    trace: Vec<Option<&'a str>>,
+    hash: Vec<Blob>,
+    bytes: Vec<Blob>,
+    trace: Vec<Option<Box<str>>>,
 }
 
+/// Rows of the entries.
 #[derive(Default)]
-struct Entries {
+pub(super) struct Entries {
     account: Vec<i64>,
     run: Vec<i16>,
     effective_at: Vec<i64>,
@@ -52,6 +55,61 @@ struct Entries {
     amount: Vec<Money>,
     balance_after: Vec<Money>,
     run_after: Vec<Money>,
+}
+
+impl Journal {
+    pub(super) fn of(records: &[Arc<Stored>]) -> Self {
+        let mut rows = Self::default();
+        for stored in records {
+            let record = &stored.record;
+            rows.seq.push(integer(record.seq));
+            rows.epoch.push(integer(record.epoch));
+            rows.recorded_at.push(record.recorded_at.as_micros());
+            rows.key.push(record.key.as_ref().map(|key| Digest(key.digest())));
+            rows.hash.push(Blob { of: Arc::clone(stored), part: |stored| &stored.hash.0 });
+            rows.bytes.push(Blob { of: Arc::clone(stored), part: |stored| &stored.bytes });
+            rows.trace.push(stored.trace.clone());
+        }
+        rows
+    }
+}
+
+impl Columns for Journal {
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        vec![&self.seq, &self.epoch, &self.recorded_at, &self.key, &self.hash, &self.bytes, &self.trace]
+    }
+}
+
+impl Entries {
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let mut rows = Self::default();
+        for entry in entries {
+            rows.account.push(integer(entry.number));
+            rows.run.push(entry.run.into());
+            rows.effective_at.push(entry.effective_at.as_micros());
+            rows.seq.push(integer(entry.seq));
+            rows.version.push(integer(entry.version));
+            rows.amount.push(Money(entry.amount));
+            rows.balance_after.push(Money(entry.balance_after));
+            rows.run_after.push(Money(entry.run_after));
+        }
+        rows
+    }
+}
+
+impl Columns for Entries {
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        vec![
+            &self.account,
+            &self.run,
+            &self.effective_at,
+            &self.seq,
+            &self.version,
+            &self.amount,
+            &self.balance_after,
+            &self.run_after,
+        ]
+    }
 }
 
 #[derive(Default)]
@@ -107,11 +165,11 @@ impl<'a> Accounts<'a> {
 
 impl<'a> Rows<'a> {
     /// `before` has the version of every account that was there, `head` is where the clock was.
-    pub(super) fn of(decision: &'a Decision, before: &HashMap<AccountId, u64>, head: Cut) -> Self {
+    pub(super) fn of(decision: &'a Decision, unsent: Unsent, before: &HashMap<AccountId, u64>, head: Cut) -> Self {
         let now = &decision.state.head;
         let mut rows = Self {
-            journal: Journal::default(),
-            entries: Entries::default(),
+            journal: Journal::of(decision.records.get(unsent.records..).unwrap_or_default()),
+            entries: Entries::of(decision.entries.get(unsent.entries..).unwrap_or_default()),
             added: Accounts::default(),
             set: Accounts::default(),
             rules: Accounts::default(),
@@ -127,8 +185,7 @@ impl<'a> Rows<'a> {
             },
             updates: 0,
         };
-        rows.add_records(decision);
-        rows.add_entries(decision);
+        rows.add_events(decision);
         for account in decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)) {
             match before.get(&account.id) {
                 Some(version) => rows.set.add(account, *version),
@@ -144,16 +201,9 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    fn add_records(&mut self, decision: &'a Decision) {
+    fn add_events(&mut self, decision: &'a Decision) {
         for stored in &decision.records {
             let record = &stored.record;
-            self.journal.seq.push(integer(record.seq));
-            self.journal.epoch.push(integer(record.epoch));
-            self.journal.recorded_at.push(record.recorded_at.as_micros());
-            self.journal.key.push(record.key.as_ref().map(|key| Digest(key.digest())));
-            self.journal.hash.push(&stored.hash.0);
-            self.journal.bytes.push(&stored.bytes);
-            self.journal.trace.push(stored.trace.as_deref());
             match &record.event {
                 Event::Transaction(t) => {
                     if let Some(reverses) = t.reverses {
@@ -181,33 +231,14 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn add_entries(&mut self, decision: &Decision) {
-        let to = &mut self.entries;
-        for entry in &decision.entries {
-            to.account.push(integer(entry.number));
-            to.run.push(entry.run.into());
-            to.effective_at.push(entry.effective_at.as_micros());
-            to.seq.push(integer(entry.seq));
-            to.version.push(integer(entry.version));
-            to.amount.push(Money(entry.amount));
-            to.balance_after.push(Money(entry.balance_after));
-            to.run_after.push(Money(entry.run_after));
-        }
-    }
-
     /// The statements, in the order in which they are sent.
     pub(super) fn calls(&self) -> Vec<Call<'_>> {
         let mut calls = Vec::with_capacity(9);
-        let j = &self.journal;
-        if !j.seq.is_empty() {
-            let all: [Parameter<'_>; 7] = [&j.seq, &j.epoch, &j.recorded_at, &j.key, &j.hash, &j.bytes, &j.trace];
-            calls.push(Call::new(Ask::AddRecords, all));
+        if !self.journal.seq.is_empty() {
+            calls.push(Call::new(Ask::AddRecords, self.journal.parameters()));
         }
-        let e = &self.entries;
-        if !e.seq.is_empty() {
-            let all: [Parameter<'_>; 8] =
-                [&e.account, &e.run, &e.effective_at, &e.seq, &e.version, &e.amount, &e.balance_after, &e.run_after];
-            calls.push(Call::new(Ask::AddEntries, all));
+        if !self.entries.seq.is_empty() {
+            calls.push(Call::new(Ask::AddEntries, self.entries.parameters()));
         }
         self.call_accounts(&mut calls);
         let [seq, epoch, by_seq, by_epoch] = &self.reversals;
