@@ -230,17 +230,16 @@ async fn singles(link: &Link, args: &BenchRaw) -> anyhow::Result<u64> {
                 let rows = Rows::of(u64::try_from(seq)?, 1, wallets)?;
                 let (locked, keys): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) =
                     ([&rows.touched], [&rows.key]);
-                let (known, held) = if pipelined {
-                    let begin = client.batch_execute("BEGIN");
-                    let known = client.query(&prepared.known, &keys);
-                    let (began, known, held) = futures_util::join!(begin, known, client.query(&prepared.lock, &locked));
-                    began?;
-                    (known?, held?)
+                let (found, accounts) = if pipelined {
+                    let (begin, known) = (client.batch_execute("BEGIN"), client.query(&prepared.known, &keys));
+                    let all = futures_util::join!(begin, known, client.query(&prepared.lock, &locked));
+                    all.0?;
+                    (all.1?, all.2?)
                 } else {
                     client.batch_execute("BEGIN").await?;
                     (client.query(&prepared.known, &keys).await?, client.query(&prepared.lock, &locked).await?)
                 };
-                anyhow::ensure!(known.is_empty() && held.len() == 2, "the database is not a new one");
+                anyhow::ensure!(found.is_empty() && accounts.len() == 2, "the database is not a new one");
                 prepared.write(client, &rows, Sent { clock: false, begin: false, at_once: pipelined }).await?;
             }
         }));

@@ -304,9 +304,9 @@ impl PostgresLedger {
         let assets = also(&mut calls, !assumed, Ask::Assets, None);
         let found = session.round(Around::Begin, &calls).await?;
         let of = |place: Option<usize>| place.and_then(|place| found.get(place)).map_or(&[] as &[Row], Vec::as_slice);
-        let held = of(Some(0)).first().ok_or_else(|| damaged("it has no clock row"))?;
-        let head = rows::cut(held)?;
-        let now = self.trusted(rows::time(held, 4)?)?;
+        let row = of(Some(0)).first().ok_or_else(|| damaged("it has no clock row"))?;
+        let head = rows::cut(row)?;
+        let now = self.trusted(rows::time(row, 4)?)?;
 
         writer.alone = writer.seen == Some(head);
         if !writer.alone {
