@@ -36,7 +36,7 @@ complete -c walletctl -n "__fish_walletctl_needs_command" -l tz -d 'Zone of date
 complete -c walletctl -n "__fish_walletctl_needs_command" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_needs_command" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_needs_command" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_needs_command" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_needs_command" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_needs_command" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_needs_command" -s V -l version -d 'Print version'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "asset" -d 'Currencies and other units of money'
@@ -72,7 +72,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -f -a "list" -d 'List every asset: the registered ones, then ISO 4217\'s'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -f -a "register" -d 'Register an asset, for ever: its scale never changes'
@@ -89,7 +89,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l registered -d 'Only the registered ones'
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l scale -d 'Digits behind the point, at most 18' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l idempotency-key -d 'What makes it happen at most once: the same key and content again gives the first answer again. Made at a terminal; required without one' -r
@@ -107,7 +107,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -121,7 +121,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fi
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -f -a "create" -d 'Open a wallet'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -f -a "import" -d 'Open wallets from a CSV file'
@@ -152,7 +152,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -167,7 +167,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s y -l yes -d 'Do not ask'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l owner -d 'Only this owner\'s' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l asset -d 'Only of this asset' -r
@@ -189,7 +189,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l all -d 'All of them'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -203,7 +203,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l reason -d 'Why; kept in the audit trail' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l idempotency-key -d 'What makes it happen at most once: the same key and content again gives the first answer again. Made at a terminal; required without one' -r
@@ -221,7 +221,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l reason -d 'Why; kept in the audit trail' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l idempotency-key -d 'What makes it happen at most once: the same key and content again gives the first answer again. Made at a terminal; required without one' -r
@@ -239,7 +239,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l reason -d 'Why; kept in the audit trail' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l idempotency-key -d 'What makes it happen at most once: the same key and content again gives the first answer again. Made at a terminal; required without one' -r
@@ -257,7 +257,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l overdraft -d 'An amount, or unlimited' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l reason -d 'Why; kept in the audit trail' -r
@@ -276,7 +276,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l to -d 'The wallet that is paid' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l amount -d 'How much: digits, with an optional point; nothing is ever rounded' -r
@@ -299,7 +299,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l socket -
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l from -d 'The wallet that pays' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l amount -d 'How much: digits, with an optional point; nothing is ever rounded' -r
@@ -322,7 +322,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l socket 
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l from -d 'The wallet that pays' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l to -d 'The wallet that is paid' -r
@@ -346,7 +346,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l socket 
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -360,7 +360,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -f -a "list" -d 'List transactions, newest recorded first'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -f -a "show" -d 'Show one transaction, by its id or by its key'
@@ -386,7 +386,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l all -d 'All of them'
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l key -d 'Its idempotency key' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -401,7 +401,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l effective-at -d 'When it counts, not before the original: a date (its first instant) or an instant; now when left out' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l memo -d 'A note' -r
@@ -421,7 +421,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l allow-negative -d 'Let the paying wallet go below its limit'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l dry-run -d 'Only ask the daemon what would happen'
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l asset -d 'With --all-wallets: only those of this asset' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l at -d 'The moment: a date (its close) or an instant; now when left out' -r
@@ -444,7 +444,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l socket -
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l all-wallets -d 'All wallets, from one cut of the ledger'
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l cached -d 'From the cache: quicker, and says how old it may be'
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l from -d 'Start: a date (its first instant) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l to -d 'End: a date (its close) or an instant; now when left out' -r
@@ -463,7 +463,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l contex
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l all -d 'All of them'
-complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -477,7 +477,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -f -a "validate" -d 'Check a batch file without sending anything'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -f -a "run" -d 'Check a batch file, send its rows, and keep every row\'s outcome'
@@ -499,7 +499,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
 ndjson\t'One JSON object a line'"
@@ -527,7 +527,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l again -d 'Ask for every row again, refused ones included; what happened replays'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l dry-run -d 'Only ask what would happen (at most 5,000 rows)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s y -l yes -d 'Go on without a question'
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
 ndjson\t'One JSON object a line'"
@@ -544,7 +544,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
 ndjson\t'One JSON object a line'"
@@ -563,7 +563,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Go on without a question'
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
 ndjson\t'One JSON object a line'"
@@ -583,7 +583,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l failed -d 'Only rows that were refused or in conflict'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l force -d 'Replace the file if it is there'
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -597,7 +597,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fi
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "balances" -d 'Write what all wallets hold, at a moment or over time'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "transactions" -d 'Write transactions'
@@ -627,7 +627,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l force -d 'Replace the file if it is there'
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l from -d 'Only recorded at or after: a date (its start) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l to -d 'Only recorded at or before: a date (its close) or an instant' -r
@@ -651,7 +651,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l force -d 'Replace the file if it is there'
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l after -d 'Only records behind this one' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number' -r
@@ -673,7 +673,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l force -d 'Replace the file if it is there'
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -687,7 +687,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -701,7 +701,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "list" -d 'List records of the audit trail, newest first'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "verify" -d 'Verify every record, balance and hash, and the audit trail against the ledger'
@@ -725,7 +725,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l all -d 'All of them'
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l cut -d 'A cut that was written down: proves that nothing up to it was changed or cut off' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -741,7 +741,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l stores -d 'Every store that follows the ledger as well: audit trail, events, wallet rows, cached balances'
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -755,7 +755,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fi
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -f -a "list" -d 'List the writes whose outcome is not known'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -f -a "show" -d 'Show one with the whole request'
@@ -773,7 +773,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -787,7 +787,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -803,7 +803,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l all -d 'All of this context\'s daemon'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Do not ask'
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -818,7 +818,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s y -l yes -d 'Do not ask'
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -832,7 +832,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __f
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "use" -d 'Make a context the current one'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "set" -d 'Make or change a context; what is not named stays as it is'
@@ -849,7 +849,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l daemon -d 'The daemon: a socket\'s absolute path, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l zone -d 'Zone of dates' -r
@@ -872,7 +872,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -886,7 +886,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -900,7 +900,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fi
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Show every setting as it is now'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -916,7 +916,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each comes from'
-complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -930,7 +930,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fi
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Show what the daemon says about itself: version, head of the ledger, projections'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -945,7 +945,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -959,7 +959,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l tz -d 'Z
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l data -d 'The body: JSON, @FILE, or @- for stdin (- too)' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l idempotency-key -d 'What makes a write happen at most once' -r
@@ -976,7 +976,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l context -d '
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s y -l yes -d 'Do not ask'
-complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l scenario -d 'Only these, separated by commas' -r -f -a "raw\t'Appends of one record, each synced; the bare store; the route that does nothing'
 singles\t'Transfers one by one, by 1, 16, 64 and 256 clients'
@@ -1005,7 +1005,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l socket -d 
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l running -d 'Measure the daemon of the context instead, and leave wallets and transactions in it'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s y -l yes -d 'Do not ask'
-complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -1019,7 +1019,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l tz -d
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l out -d 'Folder to write a page for every command to' -r -F
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -1034,7 +1034,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l tz -d 'Zone 
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -1048,5 +1048,5 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l tz -d 'Z
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l url -d 'Address of the daemon: http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s v -l verbose -d 'Say on stderr which trace the requests are part of'
+complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s h -l help -d 'Print help'

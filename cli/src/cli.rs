@@ -60,7 +60,7 @@ pub struct Global {
     /// Address of the daemon: http:// and a loopback address
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
-    /// Say on stderr which trace the requests are part of
+    /// Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -207,13 +207,17 @@ impl Balances {
                 return Ok(None);
             }
         };
-        let Some(found) = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min)) else {
-            return Ok(None);
-        };
+        let found = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min));
         // Nothing is missing up to the moment that was noted last, if this part of the cache has followed so far.
-        let Some((upto, moment)) = self.stamped().await.filter(|(upto, _)| upto.seq <= position) else {
+        let stamped = match &found {
+            Some(_) => self.stamped().await.filter(|(upto, _)| upto.seq <= position),
+            None => None,
+        };
+        let (Some(found), Some((upto, moment))) = (found, stamped) else {
+            self.cache_reads.misses.one();
             return Ok(None);
         };
+        self.cache_reads.hits.one();
         let at = moment.max(found.recorded_at);
         Ok(Some(BalanceAt {
             wallet: wallet.clone(),

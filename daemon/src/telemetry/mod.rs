@@ -88,6 +88,7 @@ fn spans_layer<S: Subscriber + for<'a> LookupSpan<'a>>(tracer: SdkTracer) -> imp
         .with_tracer(tracer)
         .with_location(false)
         .with_threads(false)
+        .with_target(false)
         .with_tracked_inactivity(false)
         .with_filter(FilterFn::new(wanted).with_max_level_hint(LevelFilter::INFO))
 }

@@ -11,6 +11,7 @@
 
 mod checks;
 mod exit_codes;
+mod figures;
 mod harness;
 mod input;
 mod keys;

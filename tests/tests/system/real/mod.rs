@@ -14,4 +14,5 @@ mod own;
 mod replicas;
 mod servers;
 mod stores;
+mod tracing;
 mod whole;
