@@ -8,7 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Dice, Measure, daemon::memory, load::Loader};
+use super::{
+    Dice, Measure,
+    daemon::{cpu_ms, memory},
+    each,
+    load::Loader,
+};
 use crate::error::CliError;
 
 /// How often the program's memory is looked at.
@@ -49,9 +54,10 @@ pub async fn run(folder: &Path, socket: &Path, file: &Path, chunk: u64, rows: u6
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
-    let mut peak = None;
+    let (mut peak, mut cpu) = (None, None);
     let status = loop {
         peak = memory(child.id()).1.or(peak);
+        cpu = cpu_ms(child.id()).or(cpu);
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         }
@@ -66,7 +72,7 @@ pub async fn run(folder: &Path, socket: &Path, file: &Path, chunk: u64, rows: u6
         return Err(CliError::new("internal", format!("walletctl batch run: {status}: {}", why.trim())));
     }
     let measure = Measure::of("batches", format!("walletctl batch run, {chunk} a request"), rows, took);
-    Ok(Measure { client_peak_kib: peak, ..measure })
+    Ok(Measure { client_peak_kib: peak, client_cpu_ns: cpu.and_then(|ms| each(ms, rows)), ..measure })
 }
 
 /// Waits until balances, wallets and audit have caught up with the ledger.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -16,6 +17,11 @@ use crate::error::CliError;
 const START: Duration = Duration::from_secs(20);
 /// How long it may take to stop before it is killed.
 const STOP: Duration = Duration::from_secs(10);
+
+/// Lines of a daemon's log that are shown when it ended by itself.
+const LOG_LINES: usize = 20;
+/// The unit of processor times in `/proc`: hundredths of a second, on every Linux.
+const TICKS: u64 = 100;
 
 /// A daemon, and where its files are.
 pub struct Daemon {
@@ -69,6 +75,8 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            // A signal to the group (Ctrl-C, `timeout`) is for this program, which then stops the daemon.
+            .process_group(0)
             .spawn()
             .map_err(failed)?;
         let mut daemon = Self { socket, pid: child.id(), folder, child: Some(child) };
@@ -96,6 +104,20 @@ impl Daemon {
         }
     }
 
+    /// What a scratch daemon said at its end, if it ended.
+    pub fn last_words(&mut self) -> Option<String> {
+        let status = self.child.as_mut()?.try_wait().ok()??;
+        let log = fs::read_to_string(self.folder.path().join("walletd.log")).unwrap_or_default();
+        let last: Vec<_> = log.lines().rev().take(LOG_LINES).collect();
+        let log = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+        Some(format!("the scratch daemon ended by itself ({status}): {}", log.trim()))
+    }
+
+    /// The processor time it took so far, in milliseconds.
+    pub fn cpu_ms(&self) -> Option<u64> {
+        cpu_ms(self.pid)
+    }
+
     /// Its memory now and at most, in KiB.
     pub fn memory(&self) -> (Option<u64>, Option<u64>) {
         memory(self.pid)
@@ -110,6 +132,15 @@ pub fn memory(pid: u32) -> (Option<u64>, Option<u64>) {
         line.split_whitespace().next()?.parse().ok()
     };
     (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// The processor time a process took so far, in milliseconds.
+pub fn cpu_ms(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind the name, which may hold anything but ends with the last bracket, the state is the third field.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some((user + system) * 1_000 / TICKS)
 }
 
 /// A scratch daemon ends with its measuring.

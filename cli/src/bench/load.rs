@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, io, path::Path};
 
-use super::wire::Wire;
-use crate::error::CliError;
+use super::{go_on, wire::Wire};
+use crate::{error::CliError, flight::Flight};
 
 /// Rows of one request.
 const CHUNK: u64 = 5_000;
@@ -15,6 +15,7 @@ pub struct Loader {
     wire: Wire,
     /// In front of every wallet and key, so that a running daemon can be measured again.
     pub name: String,
+    flight: Flight,
     keys: u64,
 }
 
@@ -31,9 +32,9 @@ pub fn broken(error: &io::Error) -> CliError {
 
 impl Loader {
     /// Connects.
-    pub async fn connect(socket: &Path, name: String) -> Result<Self, CliError> {
+    pub async fn connect(socket: &Path, name: String, flight: Flight) -> Result<Self, CliError> {
         let wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
-        Ok(Self { wire, name, keys: 0 })
+        Ok(Self { wire, name, flight, keys: 0 })
     }
 
     /// The name of a wallet.
@@ -97,6 +98,7 @@ impl Loader {
     }
 
     async fn send(&mut self, path: &str, body: &str) -> Result<(), CliError> {
+        go_on(&self.flight)?;
         self.keys += 1;
         let key = format!("{}-{}", self.name, self.keys);
         let status = self.wire.post(path, &key, body.as_bytes()).await.map_err(|error| broken(&error))?;

@@ -52,10 +52,15 @@ pub struct Measure {
     pub limit_per_second: Option<u64>,
     /// Percent of the raw limit.
     pub percent: Option<u64>,
+    /// Processor time of the daemon for each, in nanoseconds: it depends less than the rest on what else the
+    /// machine does.
+    pub cpu_ns: Option<u64>,
     /// The daemon's memory behind it, in KiB.
     pub rss_kib: Option<u64>,
     /// The most it had so far, in KiB.
     pub peak_kib: Option<u64>,
+    /// Processor time of the client program for each, in nanoseconds, where it is a program of its own.
+    pub client_cpu_ns: Option<u64>,
     /// The most the client program had, in KiB, where it is a program of its own.
     pub client_peak_kib: Option<u64>,
 }
@@ -81,6 +86,13 @@ impl Measure {
         self
     }
 
+    /// With what the daemon's processor time was before and behind, in milliseconds.
+    #[must_use]
+    pub fn cpu(mut self, before: Option<u64>, behind: Option<u64>) -> Self {
+        self.cpu_ns = before.zip(behind).and_then(|(before, behind)| each(behind.saturating_sub(before), self.count));
+        self
+    }
+
     /// Beside a raw limit.
     #[must_use]
     pub fn beside(mut self, limit: Option<u64>) -> Self {
@@ -103,8 +115,10 @@ impl Record for Measure {
         "errors",
         "limit_per_second",
         "percent",
+        "cpu_ns",
         "rss_kib",
         "peak_kib",
+        "client_cpu_ns",
         "client_peak_kib",
     ];
 
@@ -121,12 +135,19 @@ impl Record for Measure {
             "errors" => Cell::Int(self.errors),
             "limit_per_second" => Cell::maybe_int(self.limit_per_second),
             "percent" => Cell::maybe_int(self.percent),
+            "cpu_ns" => Cell::maybe_int(self.cpu_ns),
+            "client_cpu_ns" => Cell::maybe_int(self.client_cpu_ns),
             "rss_kib" => Cell::maybe_int(self.rss_kib),
             "peak_kib" => Cell::maybe_int(self.peak_kib),
             "client_peak_kib" => Cell::maybe_int(self.client_peak_kib),
             _ => Cell::None,
         }
     }
+}
+
+/// Milliseconds of all as nanoseconds of each.
+pub fn each(ms: u64, count: u64) -> Option<u64> {
+    ms.saturating_mul(1_000_000).checked_div(count)
 }
 
 /// How many a second.

@@ -87,12 +87,15 @@ pub async fn bench(ctx: &Context, args: Bench) -> Result<(), CliError> {
     ctx.out().check::<Measure>()?;
     let daemon = daemon(ctx, &args).await?;
     let name = format!("bench-{}", now().as_micros());
-    let loader = Loader::connect(&daemon.socket, name).await?;
+    let loader = Loader::connect(&daemon.socket, name, ctx.flight.clone()).await?;
     // The first interruption ends it between two measurements, so that the scratch daemon is stopped.
     let hold = ctx.flight.hold(CliError::new("interrupted", "interrupted"));
     let mut run = Run { ctx, args: &args, daemon, loader, done: Vec::new() };
-    let result = run.all().await;
-    let Run { daemon, done, .. } = run;
+    let mut result = run.all().await;
+    let Run { mut daemon, done, .. } = run;
+    if let (Err(error), Some(words)) = (&mut result, daemon.last_words()) {
+        *error = CliError::new("unavailable", words);
+    }
     drop((daemon, hold));
     let meta = Meta::new().with("program", &concat!("walletctl ", env!("CARGO_PKG_VERSION")));
     ctx.out().list("bench", &done, meta)?;
@@ -186,9 +189,10 @@ impl Run<'_> {
             }
         }
         for clients in CLIENTS {
+            let before = self.daemon.cpu_ms();
             let measure =
                 singles::run(&self.daemon.socket, clients, self.lasting(), Ask::Nothing, &self.ctx.flight).await?;
-            self.add(measure)?;
+            self.add(measure.cpu(before, self.daemon.cpu_ms()))?;
         }
         Ok(())
     }
@@ -200,7 +204,9 @@ impl Run<'_> {
             self.note(&format!("transfers by {clients} clients"));
             let keys = format!("{}-{clients}", self.loader.name);
             let ask = Ask::Transfer { wallets: &wallets, count: 1_000, keys: &keys };
+            let before = self.daemon.cpu_ms();
             let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
+            let measure = measure.cpu(before, self.daemon.cpu_ms());
             // One client alone waits for the disk; many wait for the edge.
             let limit = match clients {
                 1 => self.limit("raw", |raw| raw.case == "synced appends"),
@@ -219,7 +225,9 @@ impl Run<'_> {
             let folder = self.daemon.folder.path();
             let name = format!("{}-{chunk}", self.loader.name);
             let file = batches::file(folder, &name, &wallets, 1_000, self.args.count)?;
+            let before = self.daemon.cpu_ms();
             let measure = batches::run(folder, &self.daemon.socket, &file, chunk, self.args.count).await?;
+            let measure = measure.cpu(before, self.daemon.cpu_ms());
             let bare = format!("bare store, {chunk} a commit");
             let limit = self.limit("raw", |raw| raw.case == bare);
             self.add(measure.beside(limit))?;
