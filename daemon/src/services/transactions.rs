@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tracing::Instrument as _;
 use wallet_core::{
     command::Request,
@@ -40,6 +40,9 @@ const MAX_COMMIT: usize = 5_000;
 const SCAN_PAGE: usize = 1_000;
 /// Most records one list request looks through before it answers with what it has.
 const MAX_SCAN: usize = 50_000;
+
+/// Commits whose balances are on their way to the cache. A cache that does not keep up is left to its projection.
+const MAX_FRESHENING: usize = 4;
 
 /// How often a drain looks whether the queue is empty.
 const DRAIN_STEP: std::time::Duration = std::time::Duration::from_millis(2);
@@ -88,6 +91,7 @@ impl Transactions {
             waiting: Arc::clone(&waiting),
             queue: waiting_requests,
             figures: Arc::clone(&figures),
+            freshening: Arc::new(Semaphore::new(MAX_FRESHENING)),
         };
         let runtime = runtime.clone();
         let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(move || writer.run(&runtime))?;
@@ -287,6 +291,7 @@ struct Writer {
     waiting: Arc<AtomicUsize>,
     queue: mpsc::Receiver<Pending>,
     figures: Arc<figures::Commits>,
+    freshening: Arc<Semaphore>,
 }
 
 impl Writer {
@@ -308,23 +313,55 @@ impl Writer {
             trace.end(requests.len(), commands, answers.as_ref().err());
             self.figures.ended(commands, begun.elapsed(), &answers);
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
-            let written = answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
-            answer(&mut replies, answers);
-            requests.clear();
-            if let Some(last) = written.last() {
-                let seq = last.record.seq;
-                runtime.block_on(self.freshen(&written, seq));
-                self.head.send_if_modified(|head| std::mem::replace(head, seq) != seq);
-            }
+            let done = Done {
+                requests: std::mem::take(&mut requests),
+                replies: std::mem::take(&mut replies),
+                answers,
+                cache: Arc::clone(&self.cache),
+                head: self.head.clone(),
+                freshening: Arc::clone(&self.freshening).try_acquire_owned().ok(),
+            };
+            // The writer goes on with what waits; waking a caller is cheap from inside the runtime only.
+            runtime.spawn(done.tell());
         }
     }
+}
 
-    /// Offers the balances just made to the cache. The projection does so as well: a failure here costs nothing.
-    async fn freshen(&self, written: &[Arc<Stored>], read_at: u64) {
-        let balances = balances_of(written);
-        if let Err(error) = self.cache.put_if_newer(&balances, read_at).await {
-            tracing::debug!(%error, "the balance cache did not take the balances of a commit");
+/// A commit that is over, and who is to hear of it.
+struct Done {
+    requests: Vec<Request>,
+    replies: Vec<oneshot::Sender<Result<Answer, SubmitError>>>,
+    answers: Result<Vec<Answer>, StoreError>,
+    cache: Arc<dyn BalanceCache>,
+    head: watch::Sender<u64>,
+    freshening: Option<OwnedSemaphorePermit>,
+}
+
+impl Done {
+    async fn tell(mut self) {
+        let written = self.answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
+        answer(&mut self.replies, self.answers);
+        if let Some(last) = written.last() {
+            let seq = last.record.seq;
+            // Commits may be told of out of order.
+            self.head.send_if_modified(|head| {
+                let newer = seq > *head;
+                *head = seq.max(*head);
+                newer
+            });
+            if self.freshening.is_some() {
+                freshen(&*self.cache, &written, seq).await;
+            }
         }
+        drop(self.requests);
+    }
+}
+
+/// Offers the balances just made to the cache. The projection does so as well: a failure here costs nothing.
+async fn freshen(cache: &dyn BalanceCache, written: &[Arc<Stored>], read_at: u64) {
+    let balances = balances_of(written);
+    if let Err(error) = cache.put_if_newer(&balances, read_at).await {
+        tracing::debug!(%error, "the balance cache did not take the balances of a commit");
     }
 }
 
