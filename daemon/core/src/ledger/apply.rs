@@ -1,5 +1,7 @@
 //! A record's effect on accounts, checked against what the record itself says.
 
+use std::borrow::Cow;
+
 use super::State;
 use crate::{
     account::{Account, Entry, Floor, Status},
@@ -139,23 +141,21 @@ fn apply_transaction(
     if t.reverses.is_some_and(|reverses| state.reversals.contains_key(&reverses.transaction)) {
         return Err("it reverses what was reversed before");
     }
-    let (debit, debit_entry) = apply_leg(state, id.seq, t, &t.debit)?;
-    let (credit, credit_entry) = apply_leg(state, id.seq, t, &t.credit)?;
+    // Both legs are checked before either changes anything.
+    check_leg(state, t, &t.debit)?;
+    check_leg(state, t, &t.credit)?;
+    let entries = [post_leg(state, id.seq, t, &t.debit)?, post_leg(state, id.seq, t, &t.credit)?];
     if let Some(reverses) = t.reverses {
         state.reversals.insert(reverses.transaction, id);
     }
-    state.accounts.insert(debit.id.clone(), debit);
-    state.accounts.insert(credit.id.clone(), credit);
-    Ok([debit_entry, credit_entry])
+    Ok(entries)
 }
 
-fn apply_leg(state: &State, seq: u64, t: &Transaction, leg: &Leg) -> Result<(Account, Option<Entry>), &'static str> {
-    let mut account = match state.accounts.get(&leg.account) {
-        Some(account) => account.clone(),
-        None => match &leg.account {
-            AccountId::External(code) => new_external(known(state, *code)?),
-            AccountId::Wallet(_) => return Err("its wallet does not exist"),
-        },
+fn check_leg(state: &State, t: &Transaction, leg: &Leg) -> Result<(), &'static str> {
+    let account = match (state.accounts.get(&leg.account), &leg.account) {
+        (Some(account), _) => Cow::Borrowed(account),
+        (None, AccountId::External(code)) => Cow::Owned(new_external(known(state, *code)?)),
+        (None, AccountId::Wallet(_)) => return Err("its wallet does not exist"),
     };
     if account.asset != t.asset {
         return Err("its wallet holds another asset");
@@ -169,14 +169,31 @@ fn apply_leg(state: &State, seq: u64, t: &Transaction, leg: &Leg) -> Result<(Acc
     if account.version.checked_add(1) != Some(leg.version) {
         return Err("an account's version does not follow");
     }
+    if leg.account.wallet().is_some() && !account.runs.takes(t.effective_at, leg.amount) {
+        return Err(RUN_RANGE);
+    }
+    Ok(())
+}
+
+const RUN_RANGE: &str = "a sum of entries leaves the range";
+
+/// Changes the account of a leg that was checked.
+fn post_leg(state: &mut State, seq: u64, t: &Transaction, leg: &Leg) -> Result<Option<Entry>, &'static str> {
+    if let AccountId::External(code) = &leg.account
+        && !state.accounts.contains_key(&leg.account)
+    {
+        let made = new_external(known(state, *code)?);
+        state.accounts.insert(leg.account.clone(), made);
+    }
+    let account = state.accounts.get_mut(&leg.account).ok_or("its wallet does not exist")?;
     account.balance = leg.balance_after;
     account.version = leg.version;
     account.seq = seq;
     if account.id.wallet().is_none() {
-        return Ok((account, None));
+        return Ok(None);
     }
-    let dealt = account.runs.deal(t.effective_at, seq, leg.amount).ok_or("a sum of entries leaves the range")?;
-    let entry = Entry {
+    let dealt = account.runs.deal(t.effective_at, seq, leg.amount).ok_or(RUN_RANGE)?;
+    Ok(Some(Entry {
         account: account.id.clone(),
         number: account.opened_seq,
         seq,
@@ -186,8 +203,7 @@ fn apply_leg(state: &State, seq: u64, t: &Transaction, leg: &Leg) -> Result<(Acc
         version: leg.version,
         run: dealt.run,
         run_after: dealt.run_after,
-    };
-    Ok((account, Some(entry)))
+    }))
 }
 
 fn known(state: &State, code: AssetCode) -> Result<Asset, &'static str> {

@@ -62,7 +62,7 @@ impl Auditor {
     }
 
     /// Every account as the records make it.
-    pub fn accounts(&self) -> &HashMap<AccountId, Account> {
+    pub fn accounts(&self) -> &super::Map<AccountId, Account> {
         &self.state.accounts
     }
 

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
-use super::{Broken, ClockSkew, Decision, KeptAnswer, MAX_SKEW, State, apply, content, rules};
+use super::{Broken, ClockSkew, Decision, KeptAnswer, MAX_SKEW, Set, State, apply, content, rules};
 use crate::{
     account::Account,
-    command::{Command, Mode, Request},
+    command::{Action, Command, Mode, Request},
     ids::{AccountId, TransactionId},
     journal::{Event, GroupPart, Record, Stored},
     outcome::{Answer, Conflict, Outcome, Refusal},
@@ -32,13 +32,16 @@ pub fn decide(state: State, requests: &[Request], now: Timestamp) -> Result<Deci
     if state.head.seq > 0 && behind > MAX_SKEW {
         return Err(ClockSkew::Behind { micros: behind }.into());
     }
+    let commands: usize = requests.iter().map(|request| request.commands.len()).sum();
+    let all = || requests.iter().flat_map(|request| &request.commands);
     let mut decider = Decider {
         now,
+        reversing: all().any(|command| matches!(command.action, Action::Reverse(_))),
         decision: Decision {
             answers: Vec::with_capacity(requests.len()),
-            records: Vec::new(),
-            entries: Vec::new(),
-            touched: HashSet::new(),
+            records: Vec::with_capacity(commands),
+            entries: Vec::with_capacity(commands.saturating_mul(2)),
+            touched: Set::default(),
             kept: Vec::new(),
             state,
         },
@@ -52,6 +55,8 @@ pub fn decide(state: State, requests: &[Request], now: Timestamp) -> Result<Deci
 
 struct Decider {
     now: Timestamp,
+    /// A command of this commit reverses a transaction, which may be one of this commit too.
+    reversing: bool,
     decision: Decision,
 }
 
@@ -200,8 +205,10 @@ impl Decider {
         self.touch(&stored.record.event);
         self.decision.entries.extend(entries.into_iter().flatten());
         self.decision.state.keys.insert(command.key.clone(), Arc::clone(&stored));
-        // A later command of this very commit may reverse it, or be told why it cannot.
-        self.decision.state.originals.insert(stored.record.id(), Arc::clone(&stored));
+        if self.reversing {
+            // A later command of this very commit may reverse it, or be told why it cannot.
+            self.decision.state.originals.insert(stored.record.id(), Arc::clone(&stored));
+        }
         self.decision.records.push(Arc::clone(&stored));
         Ok(Outcome::Ok(stored))
     }

@@ -20,6 +20,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 pub use self::{
     apply::{Broken, apply},
     audit::{Auditor, Fault},
@@ -64,23 +66,30 @@ pub enum ClockSkew {
     },
 }
 
+/// A map of what a commit works with: hashed fast and seeded anew in every process, since keys and ids are callers' own.
+pub type Map<K, V> = HashMap<K, V, RandomState>;
+/// A set of the same kind.
+pub type Set<K> = HashSet<K, RandomState>;
+
 /// What requests have to see before they can be decided.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     /// Keys that may be known.
-    pub keys: HashSet<ScopedKey>,
+    pub keys: Set<ScopedKey>,
     /// Accounts named. For transactions to reverse, those of the original as well: see [`Needs::add_original`].
-    pub accounts: HashSet<AccountId>,
+    pub accounts: Set<AccountId>,
     /// Transactions to reverse.
-    pub originals: HashSet<TransactionId>,
+    pub originals: Set<TransactionId>,
     /// Requests' own keys.
-    pub own_keys: HashSet<ScopedKey>,
+    pub own_keys: Set<ScopedKey>,
 }
 
 impl Needs {
     /// What these requests have to see.
     pub fn of(requests: &[Request]) -> Self {
         let mut needs = Self::default();
+        let commands = requests.iter().map(|request| request.commands.len()).sum();
+        needs.keys.reserve(commands);
         for request in requests {
             needs.own_keys.extend(request.own_key.as_ref().map(|own| own.key.clone()));
             for command in &request.commands {
@@ -146,9 +155,9 @@ pub struct State {
     /// Every asset known.
     pub assets: Assets,
     /// Accounts named; one that is not there does not exist.
-    pub accounts: HashMap<AccountId, Account>,
+    pub accounts: Map<AccountId, Account>,
     /// Keys that are known, with their records.
-    pub keys: HashMap<ScopedKey, Arc<Stored>>,
+    pub keys: Map<ScopedKey, Arc<Stored>>,
     /// Transactions to reverse.
     pub originals: HashMap<TransactionId, Arc<Stored>>,
     /// Transactions that were reversed, and by what.
@@ -163,8 +172,8 @@ impl State {
         Self {
             head,
             assets,
-            accounts: HashMap::new(),
-            keys: HashMap::new(),
+            accounts: Map::default(),
+            keys: Map::default(),
             originals: HashMap::new(),
             reversals: HashMap::new(),
             own_keys: HashMap::new(),
@@ -182,7 +191,7 @@ pub struct Decision {
     /// New entries of wallets, in order.
     pub entries: Vec<Entry>,
     /// Accounts that changed, each once; their new rows are in the state.
-    pub touched: HashSet<AccountId>,
+    pub touched: Set<AccountId>,
     /// Requests' own keys to keep, with their answers.
     pub kept: Vec<(ScopedKey, KeptAnswer)>,
     /// The state after it all.

@@ -1,6 +1,8 @@
 //! The rules: what a command may do to the state it meets. Each gives the event that would be
 //! recorded, or the refusal; nothing is changed here.
 
+use std::borrow::Cow;
+
 use super::{State, apply::new_external, content};
 use crate::{
     account::{Account, Status},
@@ -56,9 +58,12 @@ fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, 
         return Err(Refusal::SameWallet);
     }
     let effective_at = effective(moved.effective_at, moment)?;
-    let outside =
-        || state.accounts.get(&AccountId::External(asset.code)).cloned().unwrap_or_else(|| new_external(asset));
-    let side = |id: &Option<WalletId>| id.as_ref().map_or_else(|| Ok(outside()), |id| wallet(state, id).cloned());
+    let outside = || {
+        let known = state.accounts.get(&AccountId::External(asset.code));
+        known.map_or_else(|| Cow::Owned(new_external(asset)), Cow::Borrowed)
+    };
+    let side =
+        |id: &Option<WalletId>| id.as_ref().map_or_else(|| Ok(outside()), |id| wallet(state, id).map(Cow::Borrowed));
     let (from, to) = (side(&moved.from)?, side(&moved.to)?);
     for account in [&from, &to] {
         open_for(account, asset.code, effective_at)?;

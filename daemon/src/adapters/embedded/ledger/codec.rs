@@ -22,11 +22,23 @@ pub(super) fn damaged(what: &'static str) -> StoreError {
 }
 
 /// Appends numbers and text to a row.
-#[derive(Default)]
-struct Row(Vec<u8>);
+struct Row<'a>(&'a mut Vec<u8>);
 
-impl Row {
-    fn number(&mut self, mut value: u128) {
+impl Row<'_> {
+    fn number(&mut self, value: u128) {
+        let mut value = match u64::try_from(value) {
+            Ok(small) => return self.small(small),
+            Err(_) => value,
+        };
+        while value >= 0x80 {
+            self.0.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
+            value >>= 7;
+        }
+        self.0.push(u8::try_from(value).unwrap_or_default());
+    }
+
+    /// The same for what fits a register, as nearly all numbers do.
+    fn small(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
             value >>= 7;
@@ -122,8 +134,8 @@ fn status_code(status: Status) -> u8 {
 }
 
 /// An account's row; its id is the key.
-pub(super) fn encode_account(account: &Account) -> Vec<u8> {
-    let mut row = Row(Vec::with_capacity(96));
+pub(super) fn encode_account(account: &Account, row: &mut Vec<u8>) {
+    let mut row = Row(row);
     row.text(account.owner.as_ref().map_or("", |owner| owner.as_str()));
     row.text(account.asset.as_str());
     row.0.push(u8::try_from(account.scale()).unwrap_or(u8::MAX));
@@ -142,7 +154,6 @@ pub(super) fn encode_account(account: &Account) -> Vec<u8> {
     row.number(account.seq.into());
     row.number(account.runs.overflow.into());
     row.tails(&account.runs.tails);
-    row.0
 }
 
 pub(super) fn decode_account(id: AccountId, bytes: &[u8]) -> Result<Account, StoreError> {
@@ -214,9 +225,9 @@ pub(super) fn mark_key(number: u64, seq: u64) -> MarkKey {
 
 /// A mark: the ends of an account's runs behind the entry of its seq.
 pub(super) fn encode_mark(tails: &[Tail]) -> Vec<u8> {
-    let mut row = Row(Vec::with_capacity(tails.len() * 16 + 2));
-    row.tails(tails);
-    row.0
+    let mut row = Vec::with_capacity(tails.len() * 16 + 2);
+    Row(&mut row).tails(tails);
+    row
 }
 
 pub(super) fn decode_mark(bytes: &[u8], scale: u32) -> Result<Vec<Tail>, StoreError> {
@@ -247,13 +258,12 @@ pub(super) struct EntryRow {
     pub(super) version: u64,
 }
 
-pub(super) fn encode_entry(entry: &EntryRow) -> Vec<u8> {
-    let mut row = Row(Vec::with_capacity(24));
+pub(super) fn encode_entry(entry: &EntryRow, row: &mut Vec<u8>) {
+    let mut row = Row(row);
     row.signed(entry.run_after.units());
     row.signed(entry.amount.units());
     row.signed(entry.balance_after.units());
     row.number(entry.version.into());
-    row.0
 }
 
 pub(super) fn decode_entry(bytes: &[u8], scale: u32) -> Result<EntryRow, StoreError> {
@@ -267,13 +277,10 @@ pub(super) fn decode_entry(bytes: &[u8], scale: u32) -> Result<EntryRow, StoreEr
 }
 
 /// A journal row: the hash, the trace, the record's bytes.
-pub(super) fn encode_stored(stored: &Stored) -> Vec<u8> {
-    let trace = stored.trace.as_deref().unwrap_or_default();
-    let mut row = Row(Vec::with_capacity(stored.bytes.len() + trace.len() + 34));
-    row.0.extend_from_slice(&stored.hash.0);
-    row.text(trace);
-    row.0.extend_from_slice(&stored.bytes);
-    row.0
+pub(super) fn encode_stored(stored: &Stored, row: &mut Vec<u8>) {
+    row.extend_from_slice(&stored.hash.0);
+    Row(row).text(stored.trace.as_deref().unwrap_or_default());
+    row.extend_from_slice(&stored.bytes);
 }
 
 pub(super) fn decode_stored(bytes: &[u8]) -> Result<Stored, StoreError> {
@@ -329,7 +336,8 @@ mod tests {
                 opened_at: Timestamp::from_micros(-5), opened_seq: 7, seq: 9,
                 runs: Runs { tails: tails.into_iter().map(|(t, seq, sum)| Tail { effective_at: Timestamp::from_micros(t.into()), seq, sum: money(sum) }).collect(), overflow: 3 },
             };
-            let bytes = encode_account(&account);
+            let mut bytes = Vec::new();
+            encode_account(&account, &mut bytes);
             prop_assert_eq!(decode_account(account.id.clone(), &bytes).unwrap(), account);
             prop_assert!(decode_account(AccountId::Wallet("w".parse().unwrap()), &bytes[..bytes.len() - 1]).is_err());
         }

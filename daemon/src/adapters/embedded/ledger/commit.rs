@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use fjall::UserValue;
+use fjall::{OwnedWriteBatch, UserValue};
 use wallet_core::{
     account::{Account, Entry},
     command::Request,
@@ -28,6 +28,11 @@ use super::{
     engine,
     search::MARK_EVERY,
 };
+
+/// Bytes most rows fit in; a longer one takes what it needs.
+const ROW: usize = 256;
+/// Bytes most records fit in.
+const RECORD: usize = 1_024;
 
 impl FjallLedger {
     pub(super) fn commit_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
@@ -102,8 +107,14 @@ impl FjallLedger {
 
     /// Writes a decision, whole and synced, and makes it visible.
     fn write(&self, store: Arc<Engine>, writer: &mut Writer, decision: &Decision) -> Result<(), StoreError> {
+        let mut row = Vec::with_capacity(RECORD);
+        let mut encode = |stored: &Arc<Stored>| {
+            row.clear();
+            codec::encode_stored(stored, &mut row);
+            UserValue::from(row.as_slice())
+        };
         let rows = Rows {
-            journal: decision.records.iter().map(|stored| codec::encode_stored(stored).into()).collect(),
+            journal: decision.records.iter().map(&mut encode).collect(),
             records: &decision.records,
             entries: &decision.entries,
             marks: marks(&store, writer, &decision.entries)?,
@@ -203,9 +214,6 @@ impl Rows<'_> {
         for (stored, row) in self.records.iter().zip(&self.journal) {
             let record = &stored.record;
             batch.insert(&store.journal, record.seq.to_be_bytes(), row.clone());
-            if let Some(key) = &record.key {
-                batch.insert(&store.keys, key.digest(), record.seq.to_be_bytes());
-            }
             match &record.event {
                 Event::Transaction(t) => {
                     if let Some(reverses) = t.reverses {
@@ -219,26 +227,47 @@ impl Rows<'_> {
                 _ => {}
             }
         }
-        for entry in self.entries {
-            let key = codec::entry_key(entry.number, entry.run, entry.effective_at, entry.seq);
-            let row = EntryRow {
+        self.in_order(store, &mut batch);
+        for (key, kept) in self.kept {
+            batch.insert(&store.answers, key.digest(), encode_answer(key, kept));
+        }
+        batch.commit()
+    }
+
+    /// The rows whose keys have nothing to do with the order of records, sorted: a row then goes in beside the one
+    /// before, where the store's index in memory is warm.
+    fn in_order(&self, store: &Engine, batch: &mut OwnedWriteBatch) {
+        let key_of = |stored: &Arc<Stored>| Some((stored.record.key.as_ref()?.digest(), stored.record.seq));
+        let mut keys: Vec<_> = self.records.iter().filter_map(key_of).collect();
+        keys.sort_unstable();
+        for (key, seq) in keys {
+            batch.insert(&store.keys, key, seq.to_be_bytes());
+        }
+        let key_of = |entry: &Entry| codec::entry_key(entry.number, entry.run, entry.effective_at, entry.seq);
+        let mut entries: Vec<_> = self.entries.iter().map(|entry| (key_of(entry), entry)).collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        let mut row = Vec::with_capacity(ROW);
+        for (key, entry) in entries {
+            row.clear();
+            let cells = EntryRow {
                 run_after: entry.run_after,
                 amount: entry.amount,
                 balance_after: entry.balance_after,
                 version: entry.version,
             };
-            batch.insert(&store.entries, key, codec::encode_entry(&row));
+            codec::encode_entry(&cells, &mut row);
+            batch.insert(&store.entries, key, row.as_slice());
         }
         for (key, mark) in &self.marks {
             batch.insert(&store.entries, *key, mark.as_slice());
         }
-        for account in &self.accounts {
-            batch.insert(&store.accounts, account_key(&account.id), codec::encode_account(account));
+        let mut accounts: Vec<_> = self.accounts.iter().map(|account| (account_key(&account.id), *account)).collect();
+        accounts.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (key, account) in accounts {
+            row.clear();
+            codec::encode_account(account, &mut row);
+            batch.insert(&store.accounts, key, row.as_slice());
         }
-        for (key, kept) in self.kept {
-            batch.insert(&store.answers, key.digest(), encode_answer(key, kept));
-        }
-        batch.commit()
     }
 
     /// After a failed commit and a reopening: is it there after all?

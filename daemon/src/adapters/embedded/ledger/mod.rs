@@ -25,7 +25,11 @@ use std::{
     time::Duration,
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, PersistMode,
+    compaction::Leveled,
+    config::{FilterPolicy, PartitioningPolicy},
+};
 use wallet_core::{
     account::Account,
     asset::{Asset, Assets},
@@ -94,6 +98,33 @@ struct Writer {
     tail: Tail,
 }
 
+/// What a keyspace is mostly asked for.
+///
+/// Indexes and filters of large tables are read in parts of 4 KiB, as data is: whole, they take half a
+/// megabyte each, push everything else out of the cache and are read again at every look-up.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// Rows that are there, and the rows beside them: no filter.
+    InOrder,
+    /// Whether a row is there at all; mostly it is not.
+    IfThere,
+}
+
+impl Asked {
+    fn options(self) -> KeyspaceCreateOptions {
+        // Tables fresh from memory are small.
+        let in_parts = || PartitioningPolicy::new([false, true]);
+        let levels = Leveled::default().with_l0_threshold(FRESH_TABLES).with_table_target_size(TABLE_BYTES);
+        let options = KeyspaceCreateOptions::default()
+            .index_block_partitioning_policy(in_parts())
+            .compaction_strategy(Arc::new(levels));
+        match self {
+            Self::InOrder => options.filter_policy(FilterPolicy::disabled()),
+            Self::IfThere => options.filter_block_partitioning_policy(in_parts()),
+        }
+    }
+}
+
 fn engine(error: fjall::Error) -> StoreError {
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => io(error),
@@ -118,20 +149,19 @@ impl Engine {
             .max_journaling_size(LOG_BYTES)
             .worker_threads(WORKERS)
             .open()?;
-        let keyspace = |name: &str, share: u64| {
+        let keyspace = |name: &str, share: u64, asked: Asked| {
             let bytes = (options.write_buffer_bytes / share).max(MIN_MEMTABLE);
-            let make = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
-            db.keyspace(name, make)
+            db.keyspace(name, || asked.options().max_memtable_size(bytes))
         };
         Ok(Self {
             // Shares of the write buffer; one memtable is being written out while the next fills.
-            journal: keyspace("journal", 4)?,
-            keys: keyspace("keys", 8)?,
-            entries: keyspace("entries", 8)?,
-            accounts: keyspace("accounts", 8)?,
-            answers: keyspace("answers", 32)?,
-            reversals: keyspace("reversals", 64)?,
-            meta: keyspace("meta", 64)?,
+            journal: keyspace("journal", 4, Asked::InOrder)?,
+            keys: keyspace("keys", 8, Asked::IfThere)?,
+            entries: keyspace("entries", 8, Asked::InOrder)?,
+            accounts: keyspace("accounts", 8, Asked::IfThere)?,
+            answers: keyspace("answers", 32, Asked::IfThere)?,
+            reversals: keyspace("reversals", 64, Asked::IfThere)?,
+            meta: keyspace("meta", 64, Asked::IfThere)?,
             db,
         })
     }
@@ -182,6 +212,11 @@ impl Engine {
 const LOG_BYTES: u64 = 64 << 20;
 /// Threads that write out and merge rows. One keeps the second core for the writer.
 const WORKERS: usize = 1;
+/// Tables fresh from memory before they are merged into the first level; each is one more place to look in.
+const FRESH_TABLES: u8 = 6;
+/// Bytes of a merged table. The first level is as large as [`FRESH_TABLES`] of them, and is written anew whenever so many
+/// fresh ones are merged into it: large tables make that the most expensive thing of all.
+const TABLE_BYTES: u64 = 4 << 20;
 /// The least a keyspace gets.
 const MIN_MEMTABLE: u64 = 1 << 20;
 const ASSET_PREFIX: &str = "asset:";
