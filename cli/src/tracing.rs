@@ -68,10 +68,9 @@ impl Tracing {
             return;
         }
         let sent = tokio::time::timeout(PATIENCE, self.send(collector, error)).await;
-        if let Some(why) = sent.map_or_else(|_| Some("no answer in time".to_owned()), Result::err) {
-            if self.told {
-                prompt.note(&format!("the collector at {collector} did not take the spans: {why}"));
-            }
+        let why = sent.map_or_else(|_| Some("no answer in time".to_owned()), Result::err);
+        if let Some(why) = why.filter(|_| self.told) {
+            prompt.note(&format!("the collector at {collector} did not take the spans: {why}"));
         }
     }
 
