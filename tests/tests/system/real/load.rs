@@ -19,6 +19,9 @@ use crate::harness::{World, until};
 const PAUSE: Duration = Duration::from_millis(20);
 /// A transfer whose outcome is not known by then fails the test.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// What a client waits between two transfers, unless it is to go at full speed: thirty-two of them make some hundred
+/// records a second, which the slowest of the servers still follows.
+const THINK: Duration = Duration::from_millis(50);
 /// What is in each wallet at the start.
 const FUNDS: &str = "1000";
 
@@ -75,10 +78,20 @@ pub fn wallets(world: &World, prefix: &str, count: usize) -> Vec<String> {
 impl Load {
     /// Starts clients that move money between these wallets, each over one of the sockets in turn.
     pub fn start(prefix: &str, sockets: &[PathBuf], wallets: &[String], clients: usize) -> Self {
+        Self::paced(prefix, sockets, wallets, clients, THINK)
+    }
+
+    /// The same with no time between transfers.
+    pub fn at_full_speed(prefix: &str, sockets: &[PathBuf], wallets: &[String], clients: usize) -> Self {
+        Self::paced(prefix, sockets, wallets, clients, Duration::ZERO)
+    }
+
+    fn paced(prefix: &str, sockets: &[PathBuf], wallets: &[String], clients: usize, think: Duration) -> Self {
         let (stop, moved, told) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default(), Arc::default());
         let work = Work {
             prefix: prefix.into(),
             wallets: wallets.to_vec(),
+            think,
             stop: Arc::clone(&stop),
             moved: Arc::clone(&moved),
             told: Arc::clone(&told),
@@ -138,6 +151,7 @@ impl Drop for Load {
 struct Work {
     prefix: String,
     wallets: Vec<String>,
+    think: Duration,
     stop: Arc<AtomicBool>,
     moved: Arc<AtomicU64>,
     told: Arc<Mutex<Tally>>,
@@ -157,6 +171,7 @@ async fn client(number: usize, socket: PathBuf, work: Work) {
         let amount = format!("{}.{:02}", state >> 33 & 7, 1 + (state >> 50 & 63));
         let body = json!({"from": work.wallets[from], "to": work.wallets[to], "amount": amount, "asset": "EUR"});
         transfer(&client, &format!("{}-{number}-{step}", work.prefix), &body, &work).await;
+        tokio::time::sleep(work.think).await;
     }
 }
 

@@ -27,7 +27,7 @@ fn two_daemons_and_64_clients_neither_overdraw_nor_stand_still_nor_meet_a_deadlo
     let (first, second) = (World::having(&stores.way().env), World::having(&stores.way().env));
     let daemons = [first.daemon(), second.daemon()];
     let wallets = load::wallets(&first, "w_", 10);
-    let load = Load::start("two", &[first.socket(), second.socket()], &wallets, 64);
+    let load = Load::at_full_speed("two", &[first.socket(), second.socket()], &wallets, 64);
     load.moves(3_000, "through two daemons");
     let tally = load.stop();
     assert!(tally.again.is_empty(), "a client was told to try again: {:?}", tally.again);

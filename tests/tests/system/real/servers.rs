@@ -124,15 +124,11 @@ impl Redis {
         self.ask::<()>(&["FLUSHDB"]);
     }
 
-    /// Every key with its text.
+    /// Every key with its text; what is evicted between the two questions is left out.
     pub fn texts(&mut self, pattern: &str) -> Vec<(String, String)> {
         let keys: Vec<String> = self.ask(&["KEYS", pattern]);
-        keys.into_iter()
-            .map(|key| {
-                let text = self.ask::<Option<String>>(&["GET", &key]).unwrap_or_default();
-                (key, text)
-            })
-            .collect()
+        let text = |key: String| self.ask::<Option<String>>(&["GET", &key]).map(|text| (key, text));
+        keys.into_iter().filter_map(text).collect()
     }
 }
 
