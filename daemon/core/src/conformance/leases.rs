@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Bed, Checked};
 use crate::ports::Leases;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 pub(super) async fn a_lease_has_one_holder(bed: &dyn Bed<dyn Leases>) -> Checked {
     let leases = bed.fresh("leases").await?;
