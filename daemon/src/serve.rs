@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::{
     compose::{self, Daemon, Opening},
-    config::Config,
-    gateway::{self, Listener, Peer},
+    config::{Config, Duty},
+    gateway::{self, Answers, Listener, Peer},
     lifecycle::{DataLock, Shutdown, Signals, Socket},
     metrics,
 };
@@ -39,7 +39,9 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let daemon = Daemon::start(config, stores, shutdown.soft.clone()).await?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
     let listener = Listener::new(socket.listener()?, config.server.connection_limit);
-    let router = gateway::router(daemon.services.clone(), daemon.edge.clone(), config.server.body_limit_bytes);
+    let answers = if config.server.roles.includes(Duty::Api) { Answers::Everything } else { Answers::AboutItself };
+    let (services, edge) = (daemon.services.clone(), daemon.edge.clone());
+    let router = gateway::router(services, edge, config.server.body_limit_bytes, answers);
     if let Some(address) = config.metrics.address() {
         let address = metrics::serve(address, daemon.metrics(), shutdown.soft.clone()).await?;
         tracing::info!(%address, "serving metrics");

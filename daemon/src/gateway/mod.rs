@@ -80,17 +80,32 @@ fn documented() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(endpoints::router())
 }
 
-/// The whole edge as a router.
-pub fn router(services: Services, edge: Edge, body_limit: usize) -> Router {
-    let (router, document) = documented().split_for_parts();
+/// What a daemon answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Everything.
+    Everything,
+    /// What is about the daemon itself: it does not have the role api.
+    AboutItself,
+}
+
+/// The edge as a router.
+pub fn router(services: Services, edge: Edge, body_limit: usize, answers: Answers) -> Router {
+    let (everything, document) = documented().split_for_parts();
+    let (router, missing) = match answers {
+        Answers::Everything => (everything, "there is no such path; see /openapi.json"),
+        Answers::AboutItself => (
+            OpenApiRouter::new().merge(endpoints::about_the_daemon()).into(),
+            "this daemon does not have the role api: it answers /healthz, /readyz, /v1/status, /v1/whoami and \
+             /v1/admin/rebuild; ask a daemon that has it",
+        ),
+    };
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     let served =
         move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], document.to_string()) };
     router
         .route("/openapi.json", get(served))
-        .fallback(|| async {
-            Fault::from(Problem::new("not_found", "there is no such path; see /openapi.json")).into_response()
-        })
+        .fallback(move || async move { Fault::from(Problem::new("not_found", missing)).into_response() })
         .method_not_allowed_fallback(|| async {
             Fault::from(Problem::new("method_not_allowed", "the path does not take this method")).into_response()
         })

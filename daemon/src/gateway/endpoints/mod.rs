@@ -39,12 +39,18 @@ fn read<T: std::str::FromStr<Err: std::fmt::Display>>(
         .transpose()
 }
 
-pub(super) fn router() -> OpenApiRouter<Arc<Services>> {
+/// What every daemon answers, whatever its roles.
+pub(super) fn about_the_daemon() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::new()
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::status))
         .routes(routes!(status::whoami))
+        .routes(routes!(admin::rebuild))
+}
+
+pub(super) fn router() -> OpenApiRouter<Arc<Services>> {
+    about_the_daemon()
         .routes(routes!(status::totals))
         .routes(routes!(status::cut))
         .routes(routes!(assets::list, assets::register))
@@ -70,5 +76,4 @@ pub(super) fn router() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(reports::journal))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
-        .routes(routes!(admin::rebuild))
 }
