@@ -75,7 +75,8 @@ impl Whole {
         config.traces = traces;
         let stores = compose::open(&config, Opening::AsItIs).await.unwrap();
         let daemon = Daemon::start(&config, stores, CancellationToken::new()).await.unwrap();
-        let router = gateway::router(daemon.services.clone(), daemon.edge.clone(), 1 << 20, gateway::Answers::Everything);
+        let router =
+            gateway::router(daemon.services.clone(), daemon.edge.clone(), 1 << 20, gateway::Answers::Everything);
         Self { _dir: dir, router, daemon }
     }
 

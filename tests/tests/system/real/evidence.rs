@@ -204,3 +204,17 @@ fn the_doctor_finds_what_would_hurt() {
     assert_eq!(refused.code, 78, "{refused}");
     assert!(!refused.out.contains("secret-9") && !refused.err.contains("secret-9"), "{refused}");
 }
+
+#[test]
+fn a_daemon_without_the_role_api_moves_no_money() {
+    let Some(stores) = Stores::new("roles") else { return };
+    let (world, daemon) = money(&stores);
+    assert_eq!(daemon.stop(), 0);
+    let relay = World::having(&stores.way().with("WALLETD_ROLES", "relay,audit").env);
+    let _relay = relay.daemon();
+    let refused = deposit(&relay, "w_1", "1");
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.err.contains("role api"), "{refused}");
+    relay.settles("a daemon that follows");
+    drop(world);
+}
