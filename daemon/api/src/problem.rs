@@ -108,6 +108,7 @@ codes! {
     "batch_refusals" 0 BATCH_REFUSALS false "The batch has rows that were refused or in conflict" "walletctl batch report --failed writes them to a file that can be run again.";
     "batch_changed" 0 USAGE false "The batch file is not the one that was started" "Resume with the file as it was, or run the new file as a batch of its own.";
     "usage" 0 USAGE false "The command line is not understood" "Add --help for what it takes, with an example.";
+    "no_api" 421 CONFIGURATION false "This daemon does not answer for money" "Ask a daemon that has the role api: walletctl context show tells which one is asked.";
     "method_not_allowed" 405 USAGE false "The path does not take this method" "See /openapi.json.";
     "internal" 500 BUG false "A fault in walletd" "Keep the request id and the daemon's log: this is a bug.";
     "corrupt" 500 VERIFICATION false "A store holds something that cannot be" "Stop, keep the files as they are, and run walletctl audit verify.";

@@ -93,11 +93,10 @@ pub enum Answers {
 pub fn router(services: Services, edge: Edge, body_limit: usize, answers: Answers) -> Router {
     let (everything, document) = documented().split_for_parts();
     let (router, missing) = match answers {
-        Answers::Everything => (everything, "there is no such path; see /openapi.json"),
+        Answers::Everything => (everything, ("not_found", "there is no such path; see /openapi.json")),
         Answers::AboutItself => (
             OpenApiRouter::new().merge(endpoints::about_the_daemon()).into(),
-            "this daemon does not have the role api: it answers /healthz, /readyz, /v1/status, /v1/whoami and \
-             /v1/admin/rebuild; ask a daemon that has it",
+            ("no_api", "this daemon does not have the role api: it says how it is, and rebuilds stores"),
         ),
     };
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
@@ -105,7 +104,10 @@ pub fn router(services: Services, edge: Edge, body_limit: usize, answers: Answer
         move || async move { ([(axum::http::header::CONTENT_TYPE, "application/json")], document.to_string()) };
     router
         .route("/openapi.json", get(served))
-        .fallback(move || async move { Fault::from(Problem::new("not_found", missing)).into_response() })
+        .fallback(move || async move {
+            let (code, detail) = missing;
+            Fault::from(Problem::new(code, detail)).into_response()
+        })
         .method_not_allowed_fallback(|| async {
             Fault::from(Problem::new("method_not_allowed", "the path does not take this method")).into_response()
         })

@@ -213,7 +213,7 @@ fn a_daemon_without_the_role_api_moves_no_money() {
     let relay = World::having(&stores.way().with("WALLETD_ROLES", "relay,audit").env);
     let _relay = relay.daemon();
     let refused = deposit(&relay, "w_1", "1");
-    assert_eq!(refused.code, 5, "{refused}");
+    assert_eq!(refused.code, 78, "{refused}");
     assert!(refused.err.contains("role api"), "{refused}");
     relay.settles("a daemon that follows");
     drop(world);
