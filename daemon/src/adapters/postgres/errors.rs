@@ -58,13 +58,23 @@ pub(super) fn pool(error: PoolError) -> StoreError {
     }
 }
 
-/// An error while opening: a refused user or password, or a database that is not there, is a fault of the configuration.
+/// An error while opening: a refused user or password, a database that is not there, or a certificate that is not to be
+/// trusted is a fault of the configuration.
 pub(super) fn open(error: Error) -> OpenError {
+    if mistrusted(&error) {
+        return OpenError::configuration(STORE, shown(&error));
+    }
     let class = error.code().map(|code| code.code().get(..2).unwrap_or_default().to_owned());
     match class.as_deref() {
         Some("28" | "3D" | "42") => OpenError::configuration(STORE, shown(&error)),
         _ => store(error).into(),
     }
+}
+
+/// True if the two sides did not come to terms about encryption.
+fn mistrusted(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// An error with its cause: PostgreSQL's own text is in the cause.
