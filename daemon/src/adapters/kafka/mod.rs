@@ -49,8 +49,8 @@ use super::{connection::Connection, finding::Finding, schema::OpenError};
 const STORE: &str = "event bus";
 /// While this daemon publishes, it looks this often whether the topic is still the one it published to.
 const LOOK: Duration = Duration::from_secs(1);
-/// Parsed records shared by the followers of this process: about two pages, some 8 MB.
-const PARSED: usize = 4_096;
+/// Parsed records shared by the followers of this process: about a page, some 4 MB.
+const PARSED: usize = 2_048;
 
 /// The [`EventBus`] on Kafka.
 pub struct KafkaBus {

@@ -24,7 +24,11 @@ pub(super) const REPLICATION: i32 = 3;
 /// The longest prefix: a topic's name has 249 characters at most.
 const MAX_PREFIX: usize = 200;
 /// Bytes a reader holds that nobody has asked for yet, in KiB.
-const READ_AHEAD_KIB: &str = "2048";
+const READ_AHEAD_KIB: &str = "1024";
+/// Bytes of one answer to a reader; records take five times that when they are unpacked.
+const FETCH: &str = "131072";
+/// Bytes of one batch of the producer.
+const BATCH: &str = "262144";
 /// Bytes the producer holds, in KiB: a few pages of records.
 const WRITE_BUFFER_KIB: &str = "32768";
 /// A producer that died inside a transaction holds the readers up for so long, unless another leads before.
@@ -118,6 +122,7 @@ impl Options {
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             .set("linger.ms", "1")
+            .set("batch.size", BATCH)
             .set("partitioner", "murmur2_random")
             .set("queue.buffering.max.kbytes", WRITE_BUFFER_KIB);
         config
@@ -138,6 +143,7 @@ impl Options {
         let mut config = self.consumer();
         config
             .set("queued.max.messages.kbytes", READ_AHEAD_KIB)
+            .set("fetch.message.max.bytes", FETCH)
             // How long reading ahead pauses when it is far enough; the default of a second is a stutter.
             .set("fetch.queue.backoff.ms", "5");
         make(&config, Log::default())

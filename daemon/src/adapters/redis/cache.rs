@@ -13,6 +13,8 @@
 //! Costs: a read is one MGET of two keys; a page of records is one script a bucket, sent together. Keys live for
 //! [`LIFETIME`] after their last change.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use sha2::{Digest as _, Sha256};
@@ -35,11 +37,16 @@ const STORE: &str = "balance cache";
 const BUCKETS: u8 = 32;
 /// How long a key outlives its last change: what is left of a ledger that is gone, or a wallet nobody uses, goes by itself.
 const LIFETIME: &str = "604800";
+/// Least time for following: on a busy machine a page of records takes longer than a request may wait.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The [`BalanceCache`] on Redis.
 #[derive(Debug)]
 pub struct RedisCache {
+    /// For requests, which do not wait for a cache.
     link: Link,
+    /// For the follower, whose work is lost when it gives up too soon; apart, so that a slow page cuts off no reader.
+    patient: Link,
     tags: Vec<String>,
     /// The key of what was noted last.
     stamp: String,
@@ -74,6 +81,8 @@ impl RedisCache {
     /// The cache of a ledger on this server. A server that is down is no error; it is used when it is up.
     pub async fn open(connection: &Connection, ledger_id: &str) -> Result<Self, OpenError> {
         let link = Link::open(STORE, connection).await?;
+        let patient = Connection { timeout: connection.timeout.max(PATIENCE), ..connection.clone() };
+        let patient = Link::open(STORE, &patient).await?;
         let ledger = plain(ledger_id);
         let tags = (0..BUCKETS).map(|bucket| format!("wallet:{{{ledger}.{bucket:02}}}")).collect();
         let scripts = Scripts {
@@ -82,7 +91,7 @@ impl RedisCache {
             stamp: Script::new(include_str!("stamp.lua")),
         };
         let stamp = format!("wallet:{{{ledger}}}:stamp");
-        Ok(Self { link, tags, stamp, scripts })
+        Ok(Self { link, patient, tags, stamp, scripts })
     }
 
     /// What the server says about itself.
@@ -123,8 +132,8 @@ impl RedisCache {
         calls
     }
 
-    async fn all(&self, script: &Script, calls: Vec<Call>) -> Result<(), StoreError> {
-        let running = calls.iter().map(|call| self.link.run(script, &call.keys, &call.args));
+    async fn all(&self, link: &Link, script: &Script, calls: Vec<Call>) -> Result<(), StoreError> {
+        let running = calls.iter().map(|call| link.run(script, &call.keys, &call.args));
         try_join_all(running).await.map_err(|error| error.of_change(STORE))?;
         Ok(())
     }
@@ -139,7 +148,7 @@ impl RedisCache {
                 get
             })
             .collect();
-        try_join_all(gets.iter().map(|get| self.link.call(get))).await
+        try_join_all(gets.iter().map(|get| self.patient.call(get))).await
     }
 }
 
@@ -157,7 +166,7 @@ impl BalanceCache for RedisCache {
 
     async fn put_if_newer(&self, balances: &[(WalletId, CachedBalance)], read_at: u64) -> Result<(), StoreError> {
         let head = [read_at.to_string(), LIFETIME.to_owned()];
-        self.all(&self.scripts.put, self.calls(&head, balances, false)).await
+        self.all(&self.link, &self.scripts.put, self.calls(&head, balances, false)).await
     }
 
     async fn follow(
@@ -169,7 +178,7 @@ impl BalanceCache for RedisCache {
         // Used only where a bucket begins anew; nobody else has it.
         let generation = uuid::Uuid::new_v4().simple().to_string().split_off(16);
         let head = [generation, from.to_string(), to.epoch.to_string(), to.seq.to_string(), LIFETIME.to_owned()];
-        self.all(&self.scripts.follow, self.calls(&head, balances, true)).await
+        self.all(&self.patient, &self.scripts.follow, self.calls(&head, balances, true)).await
     }
 
     async fn position(&self) -> Result<CachePosition, StoreError> {
@@ -182,7 +191,7 @@ impl BalanceCache for RedisCache {
     async fn stamp(&self, upto: CachePosition, moment: Timestamp) -> Result<(), StoreError> {
         let args = [upto.epoch.to_string(), upto.seq.to_string(), moment.as_micros().to_string(), LIFETIME.to_owned()];
         let call = Call { keys: vec![self.stamp.clone()], args: args.to_vec() };
-        self.all(&self.scripts.stamp, vec![call]).await
+        self.all(&self.patient, &self.scripts.stamp, vec![call]).await
     }
 
     async fn stamped(&self) -> Result<Option<(CachePosition, Timestamp)>, StoreError> {
@@ -207,7 +216,7 @@ impl BalanceCache for RedisCache {
                 del
             })
             .collect();
-        let gone = try_join_all(dels.iter().map(|del| self.link.call::<i64>(del))).await;
+        let gone = try_join_all(dels.iter().map(|del| self.patient.call::<i64>(del))).await;
         gone.map(drop).map_err(|error| error.of_change(STORE))
     }
 }
