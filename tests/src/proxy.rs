@@ -56,10 +56,13 @@ pub enum Spring {
     After,
 }
 
+/// Whether a piece is the one that is waited for.
+type Fits = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 /// Falls silent at the first piece from a client that fits.
 struct Trap {
     spring: Spring,
-    fits: Box<dyn Fn(&[u8]) -> bool + Send>,
+    fits: Fits,
 }
 
 type Set = Arc<Mutex<Option<Trap>>>;

@@ -14,6 +14,7 @@ mongo_after() { :; }
 mongo_stop() { end mongo; }
 mongo_env() {
   echo "WALLETD_AUDIT_URL=mongodb://127.0.0.1:$(port mongo)/wallet"
-  # It scans where MongoDB has an index.
+  # It scans where MongoDB has an index: verifying a trail of tens of thousands of records takes its time.
   echo WALLETD_STORES__AUDIT__TIMEOUT_MS=60000
+  echo WALLETD_SERVER__REQUEST_TIMEOUT_S=300
 }

@@ -171,13 +171,13 @@ impl Stores {
     pub fn way_through(&self, links: &[&'static str]) -> Way {
         let settings = self.stack.0.iter().filter(|(name, _)| name.starts_with("WALLETD_") && !name.ends_with("_URL"));
         let env = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut way = Way { env, links: BTreeMap::new(), _kafka: None };
+        let mut way = Way { env, links: BTreeMap::new(), turn: None };
         for (store, url) in &self.urls {
             let mut url = url.clone();
             if links.contains(store) {
                 let server = self.stack.server(store).0;
                 let proxy = if *store == "events" {
-                    way._kafka = Some(KAFKA_PROXY.lock().unwrap_or_else(PoisonError::into_inner));
+                    way.turn = Some(KAFKA_PROXY.lock().unwrap_or_else(PoisonError::into_inner));
                     let here: SocketAddr = self.stack.get("STACK_KAFKA_PROXY").parse().unwrap();
                     Proxy::on(here.port(), self.stack.get("STACK_KAFKA_PROXIED").parse().unwrap()).unwrap()
                 } else {
@@ -219,7 +219,8 @@ impl Drop for Stores {
 pub struct Way {
     pub env: BTreeMap<String, String>,
     links: BTreeMap<&'static str, Proxy>,
-    _kafka: Option<MutexGuard<'static, ()>>,
+    /// Held, so that no other test is where the broker sends its clients.
+    turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Way {
