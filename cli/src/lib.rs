@@ -26,6 +26,7 @@ use std::{
     ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
+    time::{Duration, Instant},
 };
 
 use clap::Parser as _;
@@ -75,6 +76,9 @@ fn runtime() -> Result<Runtime, CliError> {
     Builder::new_current_thread().enable_all().build().map_err(|e| CliError::new("internal", e.to_string()))
 }
 
+/// What comes so soon behind a signal is the same one: `timeout` sends it to the program and to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(250);
+
 /// Runs a command on its own thread, unless a signal comes first.
 fn wait(flight: &Flight, command: impl FnOnce() -> Result<(), CliError> + Send + 'static) -> Result<(), CliError> {
     let (done, result) = oneshot::channel();
@@ -89,6 +93,7 @@ fn wait(flight: &Flight, command: impl FnOnce() -> Result<(), CliError> + Send +
         .map_err(|e| internal(&e))?;
     waiting.block_on(async {
         let mut result = result;
+        let mut first: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
@@ -98,6 +103,10 @@ fn wait(flight: &Flight, command: impl FnOnce() -> Result<(), CliError> + Send +
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
+            if first.is_some_and(|first| first.elapsed() < ONE_SIGNAL) {
+                continue;
+            }
+            first = Some(Instant::now());
             if let Some(told) = flight.signalled() {
                 return Err(told);
             }
