@@ -112,15 +112,16 @@ enum Asked {
 
 impl Asked {
     fn options(self) -> KeyspaceCreateOptions {
-        // Tables fresh from memory are small.
-        let in_parts = || PartitioningPolicy::new([false, true]);
+        // What is read whole stays in memory with its table, also of a fresh one that is moved down as it is, as the
+        // journal's always are. Filters of fresh tables are small and go with them.
+        let in_parts = PartitioningPolicy::all(true);
         let levels = Leveled::default().with_l0_threshold(FRESH_TABLES).with_table_target_size(TABLE_BYTES);
         let options = KeyspaceCreateOptions::default()
-            .index_block_partitioning_policy(in_parts())
+            .index_block_partitioning_policy(in_parts)
             .compaction_strategy(Arc::new(levels));
         match self {
             Self::InOrder => options.filter_policy(FilterPolicy::disabled()),
-            Self::IfThere => options.filter_block_partitioning_policy(in_parts()),
+            Self::IfThere => options.filter_block_partitioning_policy(PartitioningPolicy::new([false, true])),
         }
     }
 }
