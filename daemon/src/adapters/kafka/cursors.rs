@@ -284,14 +284,13 @@ impl Cursor {
                     return Ok(());
                 }
                 self.look(inner).await?;
-                if self.is_drained() && !inner.has_published(self.next) {
+                if self.is_drained() {
                     return Ok(());
                 }
             }
-            // Committed here a moment ago, or known to be there: it comes soon.
+            // Known to be there: it comes soon.
             match self.read_soon(inner, SOON).await? {
                 Some(read) => self.settle(inner, read).await?,
-                None if self.is_drained() => drop(deadline.left()?),
                 None => self.close_in(inner, deadline).await?,
             }
         }

@@ -49,6 +49,8 @@ use super::{connection::Connection, finding::Finding, schema::OpenError};
 const STORE: &str = "event bus";
 /// While this daemon publishes, it looks this often whether the topic is still the one it published to.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks for a transaction's marker.
+const MARKER: Duration = Duration::from_millis(1);
 /// Parsed records shared by the followers of this process: about a page, some 4 MB.
 const PARSED: usize = 2_048;
 
@@ -114,9 +116,19 @@ impl Inner {
         }
     }
 
-    /// True if this daemon published this record, or one behind it.
-    fn has_published(&self, seq: u64) -> bool {
-        locked(&self.leading).and_then(|leading| leading.tail).is_some_and(|tail| tail.seq >= seq)
+    /// Waits until readers see what was committed, which takes a moment longer: a transaction's marker is written behind
+    /// its commit. What was committed is committed, so giving up here is no error.
+    fn seen(&self, end: i64, deadline: Deadline) {
+        let visible = self.look(|_, probe| {
+            while probe.range(deadline)?.is_some_and(|range| range.end < end) {
+                deadline.left()?;
+                std::thread::sleep(MARKER);
+            }
+            Ok(())
+        });
+        if let Err(failure) = visible {
+            tracing::debug!(%failure, "what was published is not seen yet");
+        }
     }
 
     /// This daemon does not publish any more.
@@ -152,6 +164,7 @@ impl Inner {
                 if let Some(leading) = &mut *locked(&self.leading) {
                     leading.tail = tail;
                 }
+                self.seen(current.end(), deadline);
             }
             // These records do not follow: the publisher is as good as before.
             Err(StoreError::Corrupt { .. }) => {}

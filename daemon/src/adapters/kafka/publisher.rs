@@ -118,6 +118,11 @@ impl Publisher {
         self.tail
     }
 
+    /// The offset behind the last message.
+    pub(super) fn end(&self) -> i64 {
+        self.end
+    }
+
     /// True if the topic is not the one that was published to.
     pub(super) fn is_lost(&self, range: Option<Range>) -> bool {
         range.is_none_or(|range| range.end < self.settled)
