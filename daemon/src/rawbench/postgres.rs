@@ -66,7 +66,11 @@ pub(super) fn run(args: &BenchRaw, url: &str) -> anyhow::Result<String> {
             if args.connections == 0 { batches(&first.client, args).await? } else { singles(&link, args).await? };
         let seconds = started.elapsed().as_secs_f64();
         let what = if args.connections == 0 { "bare UNNEST loop" } else { "one transaction a transfer" };
-        let how = if args.pipelined { "two round trips" } else { "statement by statement" };
+        let how = match (args.connections, args.pipelined) {
+            (0, _) => "sent at once",
+            (_, true) => "two round trips",
+            (_, false) => "statement by statement",
+        };
         let answer = serde_json::json!({
             "what": what, "how": how, "transfers": done, "batch": args.batch, "connections": args.connections.max(1),
             "seconds": seconds, "per_second": rate(done, seconds),

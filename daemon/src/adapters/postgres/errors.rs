@@ -74,7 +74,7 @@ pub(super) fn open(error: Error) -> OpenError {
 /// True if the two sides did not come to terms about encryption.
 fn mistrusted(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+    cause.and_then(std::io::Error::get_ref).is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 /// An error with its cause: PostgreSQL's own text is in the cause.
