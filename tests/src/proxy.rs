@@ -6,7 +6,10 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -72,6 +75,7 @@ pub struct Proxy {
     port: u16,
     link: watch::Sender<Now>,
     trap: Set,
+    taken: Arc<AtomicU64>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -89,7 +93,8 @@ impl Proxy {
         let port = listener.local_addr()?.port();
         let link = watch::Sender::new(Now { link: Link::Whole, cuts: 0 });
         let trap = Set::default();
-        let way = Way { link: link.clone(), trap: Arc::clone(&trap) };
+        let taken = Arc::<AtomicU64>::default();
+        let way = Way { link: link.clone(), trap: Arc::clone(&trap), taken: Arc::clone(&taken) };
         let (stop, mut stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("proxy-{port}")).spawn(move || {
@@ -100,12 +105,17 @@ impl Proxy {
                 }
             });
         })?;
-        Ok(Self { port, link, trap, stop, thread: Some(thread) })
+        Ok(Self { port, link, trap, taken, stop, thread: Some(thread) })
     }
 
     /// Where to connect instead of to the server.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections have come here: none means that the test tests nothing.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Makes the link behave so from now on.
@@ -144,6 +154,7 @@ impl Drop for Proxy {
 struct Way {
     link: watch::Sender<Now>,
     trap: Set,
+    taken: Arc<AtomicU64>,
 }
 
 impl Way {
@@ -159,6 +170,7 @@ impl Way {
 async fn accept(listener: StdListener, server: SocketAddr, way: Way) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     while let Ok((client, _)) = listener.accept().await {
+        way.taken.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(carry(client, server, way.clone()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use wallet_tests::proxy::Link;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     money,
     stores::Stores,
 };
-use crate::harness::World;
+use crate::harness::{World, until};
 
 /// Clients that transfer.
 const CLIENTS: usize = 32;
@@ -36,6 +37,11 @@ pub fn account_for(stores: &Stores, tally: &Tally, prefix: &str) {
     assert!(tally.refused.is_disjoint(&there));
 }
 
+fn status_names_an_error(world: &World) -> bool {
+    let status: Value = serde_json::from_str(&world.ctl("api GET /v1/status").ok()).unwrap();
+    status["projections"].as_array().unwrap().iter().any(|projection| projection["error"].is_string())
+}
+
 /// The link of something that money does not need: it keeps moving through every fault, and what lags catches up.
 fn money_keeps_moving_without(link: &'static str) {
     let what = format!("a failing link to {link} under load");
@@ -49,12 +55,16 @@ fn money_keeps_moving_without(link: &'static str) {
     load.moves(SOME, "before");
     for (name, fault) in FAULTS {
         way.link(link).set(fault);
+        if let (Link::Cut, "wallets" | "audit" | "events" | "balances") = (fault, link) {
+            until("status says what does not move, and why", || status_names_an_error(&world));
+        }
         load.moves(SOME, &format!("while the link to {link} is {name}"));
         std::thread::sleep(Duration::from_millis(1_500));
         load.moves(SOME, &format!("after a while with the link to {link} {name}"));
         way.link(link).heal();
         load.moves(SOME, &format!("after {link} was {name}"));
     }
+    assert!(way.link(link).taken() > 1, "the daemon goes another way to {link}");
     let tally = load.stop();
     assert!(tally.again.is_empty(), "no client had to try again: {:?}", tally.again);
     world.settles(&what);
@@ -110,7 +120,7 @@ fn while_the_link_to_postgresql_fails_writes_are_refused_cached_reads_answer_and
             load.moves(10, "over a slow link");
         } else {
             let before = load.times("unavailable") + load.times("outcome_unknown");
-            crate::harness::until(&format!("clients are told that the ledger is {name}"), || {
+            until(&format!("clients are told that the ledger is {name}"), || {
                 load.times("unavailable") + load.times("outcome_unknown") > before + CLIENTS as u64
             });
             let cached = world.ctl("balance w_0 --cached -o json").data();
