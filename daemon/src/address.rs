@@ -94,15 +94,15 @@ impl ServerUrl {
 
     /// The whole, password included, for a client that takes a URL.
     pub fn with_password(&self) -> String {
-        self.text(self.password.as_deref().map(encoded))
+        self.text(self.password.as_deref().map(encoded).as_deref())
     }
 
-    fn text(&self, password: Option<String>) -> String {
+    fn text(&self, password: Option<&str>) -> String {
         let mut text = format!("{}://", self.scheme);
         if let Some(user) = &self.user {
             text += &encoded(user);
         }
-        if let Some(password) = &password {
+        if let Some(password) = password {
             text.push(':');
             text += password;
         }
@@ -131,7 +131,7 @@ fn authority(host: &Host, port: Option<u16>) -> String {
 /// Shows where, never with which password.
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(self.password.as_ref().map(|_| "***".to_owned())))
+        f.write_str(&self.text(self.password.as_ref().map(|_| "***")))
     }
 }
 
@@ -201,12 +201,16 @@ fn decoded(part: &str) -> Result<String, ServerUrlError> {
 }
 
 fn encoded(part: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut text = String::with_capacity(part.len());
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
-        } else {
-            text += &format!("%{byte:02X}");
+            continue;
+        }
+        text.push('%');
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(DIGITS.get(usize::from(digit)).copied().map(char::from));
         }
     }
     text

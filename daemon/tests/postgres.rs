@@ -192,7 +192,7 @@ async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
         }
     });
     let (mut happened, mut number, started) = (0, 0, Instant::now());
-    while happened < 30 && started.elapsed() < Duration::from_secs(60) {
+    while happened < 30 && started.elapsed() < Duration::from_mins(1) {
         number += 1;
         let key = format!("kill-{number}");
         match bank.ledger.commit(&[faults::deposit(&key, "w1")]).await {

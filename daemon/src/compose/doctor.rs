@@ -22,6 +22,7 @@ use crate::{
         schema::{OpenError, Schema},
     },
     config::{Config, Store},
+    services::whole,
 };
 
 /// A clock further off than this leaves little of the bound at which writes stop.
@@ -78,16 +79,6 @@ fn refused(error: &OpenError) -> Finding {
             Finding::fault("connection", text, "start the server, or correct host, port and credentials in the URL")
         }
     }
-}
-
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 async fn server_findings(name: &'static str, server: &Connection) -> Result<Vec<Finding>, OpenError> {

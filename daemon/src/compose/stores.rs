@@ -1,5 +1,7 @@
 //! The stores of a configuration, opened: embedded ones in the data directory, others at their URLs.
 
+#![expect(clippy::single_match_else, reason = "a server or what is embedded: two cases of one rank")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

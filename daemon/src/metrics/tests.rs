@@ -31,7 +31,7 @@ fn metrics() -> Metrics {
     let http = Arc::new(Http::new([("/v1/wallets/{id}".to_owned(), "GET")]));
     http.answered(Some("/v1/wallets/{id}"), "GET", 200, Duration::from_millis(3), None);
     http.answered(Some("/v1/wallets/{id}"), "GET", 404, Duration::from_millis(1), Some("unknown_wallet"));
-    http.answered(None, "BREW", 418, Duration::from_secs(60), None);
+    http.answered(None, "BREW", 418, Duration::from_mins(1), None);
     let commits = Arc::new(Commits::default());
     commits.ended(20, Duration::from_millis(2), &Ok(Vec::new()));
     commits.ended(1, Duration::from_millis(2), &Err(StoreError::unavailable("ledger", "down")));

@@ -23,12 +23,14 @@ pub(crate) async fn doctor(config: &Config, as_json: bool) -> (String, u8) {
 }
 
 fn code(all: &[Examined]) -> u8 {
-    let faulty = |examined: &&Examined| examined.findings.iter().any(|finding| finding.level == Level::Fault);
-    let faults: Vec<_> = all.iter().filter(faulty).collect();
-    match faults.as_slice() {
-        [] => EXIT_GOOD,
-        faults if faults.iter().all(|examined| examined.unreachable) => EXIT_TRY_AGAIN,
-        _ => EXIT_CONFIGURATION,
+    let has_fault = |examined: &&Examined| examined.findings.iter().any(|finding| finding.level == Level::Fault);
+    let ill: Vec<_> = all.iter().filter(has_fault).collect();
+    if ill.is_empty() {
+        EXIT_GOOD
+    } else if ill.iter().all(|examined| examined.unreachable) {
+        EXIT_TRY_AGAIN
+    } else {
+        EXIT_CONFIGURATION
     }
 }
 
@@ -41,21 +43,21 @@ fn word(level: Level) -> &'static str {
 }
 
 fn in_text(all: &[Examined], code: u8) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for Examined { store, place, findings, .. } in all {
-        text += &format!("{store}: {place}\n");
+        lines.push(format!("{store}: {place}"));
         for Finding { check, level, found, advice } in findings {
-            text += &format!("  {:<8} {check}: {found}\n", word(*level));
-            if let Some(advice) = advice {
-                text += &format!("           -> {advice}\n");
-            }
+            lines.push(format!("  {:<8} {check}: {found}", word(*level)));
+            lines.extend(advice.iter().map(|advice| format!("           -> {advice}")));
         }
     }
-    text + match code {
-        EXIT_GOOD => "nothing to do\n",
-        EXIT_TRY_AGAIN => "a server does not answer\n",
-        _ => "something must be changed\n",
-    }
+    let end = match code {
+        EXIT_GOOD => "nothing to do",
+        EXIT_TRY_AGAIN => "a server does not answer",
+        _ => "something must be changed",
+    };
+    lines.push(format!("{end}\n"));
+    lines.join("\n")
 }
 
 fn in_json(all: &[Examined], code: u8) -> String {

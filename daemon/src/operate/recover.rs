@@ -5,6 +5,7 @@
 //! ledger does not have. A second run finds nothing to do.
 
 use std::{
+    fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -61,7 +62,7 @@ pub(crate) async fn recover(config: &Config, yes: bool) -> anyhow::Result<String
         say(&format!("{}: being made anew", what.as_str()));
         let meter = Meter::new(what.as_str(), what.unit());
         let step = rebuild::on_the_stores(what, stores.clone(), &meter).await?;
-        text += &format!("{}: rebuilt from the ledger, {} {}\n", what.as_str(), step.done, what.unit());
+        writeln!(text, "{}: rebuilt from the ledger, {} {}", what.as_str(), step.done, what.unit())?;
     }
     Ok(text)
 }

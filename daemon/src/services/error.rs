@@ -2,6 +2,18 @@
 
 use wallet_core::{ids::WalletId, outcome::Conflict, outcome::Refusal, ports::StoreError, time::calendar::MomentError};
 
+/// An error with all its causes, in one line.
+pub fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        text.push_str(": ");
+        text.push_str(&at.to_string());
+        cause = at.source();
+    }
+    text
+}
+
 /// Why a service did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {

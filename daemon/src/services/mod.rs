@@ -16,4 +16,4 @@ mod testing;
 pub mod transactions;
 pub mod wallets;
 
-pub use self::error::ServiceError;
+pub use self::error::{ServiceError, whole};

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use wallet_core::{journal::Stored, ports::StoreError};
+use wallet_core::journal::Stored;
+
+pub(crate) use super::error::whole;
 
 /// Most records of a page.
 const MAX_PAGE: usize = 2_000;
@@ -61,18 +63,6 @@ impl Backoff {
         }
         self.0 = self.0.saturating_mul(2).min(LONGEST_WAIT);
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn whole(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(at) = cause {
-        text.push_str(": ");
-        text.push_str(&at.to_string());
-        cause = at.source();
-    }
-    text
 }
 
 #[cfg(test)]

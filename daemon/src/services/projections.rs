@@ -147,7 +147,7 @@ impl Follower {
     }
 
     fn note(&self, error: Option<&StoreError>) {
-        let text = error.map(whole);
+        let text = error.map(|error| whole(error));
         let mut kept = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         match &text {
             Some(text) if kept.as_ref() != Some(text) => {

@@ -106,7 +106,7 @@ impl Relay {
     }
 
     fn note(&self, error: Option<&StoreError>) {
-        let text = error.map(super::pace::whole);
+        let text = error.map(|error| super::pace::whole(error));
         let mut kept = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = text.as_ref().filter(|text| kept.as_ref() != Some(*text)) {
             tracing::warn!(error = %text, "the relay cannot publish");

@@ -177,7 +177,7 @@ impl<E: SpanExporter> SpanExporter for Watched<E> {
         counter.fetch_add(spans as u64, Ordering::Relaxed);
         match (&result, self.away.swap(result.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
-                tracing::warn!(%error, "the collector takes no spans; they are dropped until it does")
+                tracing::warn!(%error, "the collector takes no spans; they are dropped until it does");
             }
             (Ok(()), true) => {
                 tracing::info!(dropped = self.figures.dropped(), "the collector takes spans again");

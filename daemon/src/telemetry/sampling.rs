@@ -86,7 +86,10 @@ impl Sampling {
     pub fn begin(&self, headers: &HeaderMap, request: &str, what: impl FnOnce() -> (String, String)) -> Trace {
         let parent = self.parent(headers);
         if !self.samples(parent.as_ref()) {
-            return Trace { span: Span::none(), context: parent.map(unsampled).as_ref().map(spans::written) };
+            return Trace {
+                span: Span::none(),
+                context: parent.map(|context| unsampled(&context)).as_ref().map(spans::written),
+            };
         }
         let (method, route) = what();
         let span = tracing::info_span!(
@@ -128,7 +131,7 @@ impl Sampling {
 }
 
 /// The same place in the same trace, of which nothing more is recorded.
-fn unsampled(context: SpanContext) -> SpanContext {
+fn unsampled(context: &SpanContext) -> SpanContext {
     SpanContext::new(context.trace_id(), context.span_id(), TraceFlags::default(), true, TraceState::NONE)
 }
 

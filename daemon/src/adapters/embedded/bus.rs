@@ -80,8 +80,10 @@ impl EventBus for LocalBus {
         moved.map(drop).map_err(|error| StoreError::unavailable(STORE, error))
     }
 
-    /// Nothing is stored twice here: the journal is what is published.
+    /// Nothing is stored twice here, the journal is what is published: only the tail goes back to the beginning.
     async fn clear(&self) -> Result<(), StoreError> {
+        let _alone = self.publishing.lock().await;
+        self.tail.send_replace(None);
         Ok(())
     }
 }

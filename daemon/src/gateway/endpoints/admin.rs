@@ -14,7 +14,10 @@ use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
 use wallet_api::{problem::Problem, types::RebuildStep};
 
 use super::super::{Services, context::Context, fault::Fault};
-use crate::services::rebuild::{Rebuildable, Step};
+use crate::services::{
+    rebuild::{Rebuildable, Step},
+    whole,
+};
 
 /// Drop the wallets' rows, the balance cache, the audit trail or the events, and make them anew from the ledger. Streams
 /// its progress; it goes on when the client goes away, and running it again is safe.
@@ -41,7 +44,7 @@ pub(super) async fn rebuild(
                     error = &error as &dyn std::error::Error,
                     "a rebuild ended early"
                 );
-                line(what, Step::default(), Some(chain(&error)), false)
+                line(what, Step::default(), Some(whole(&error)), false)
             }
         };
         // The reader may be gone; the rebuild is done all the same.
@@ -59,14 +62,4 @@ fn line(what: Rebuildable, step: Step, error: Option<String>, finished: bool) ->
     let mut text = serde_json::to_vec(&step).unwrap_or_default();
     text.push(b'\n');
     text.into()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }
