@@ -167,7 +167,7 @@ fn a_consumer_is_added_and_taken_away_under_load() {
     assert!(tally.again.is_empty(), "{:?}", tally.again);
     first.settles(what);
     account_for(&stores, &tally, "l");
-    first.ctl("audit verify --stores").ok();
+    world.ctl("audit verify --stores").ok();
     for daemon in [back, daemon] {
         assert_eq!(daemon.stop(), 0);
     }
