@@ -52,4 +52,5 @@ export WALLETD_TEST_KAFKA_URL=${WALLETD_EVENTS_URL%/*}
 [ -z "${STACK_REDIS_CLUSTER_URL:-}" ] || export WALLETD_TEST_REDIS_CLUSTER_URL=$STACK_REDIS_CLUSTER_URL
 # The tests fail without the servers named here, rather than skip what needs them.
 export WALLET_STACK=$STACK_DIR
-$cargo test --locked --workspace
+# All of them, whatever fails first.
+$cargo test --locked --workspace --no-fail-fast
