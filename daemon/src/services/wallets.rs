@@ -96,7 +96,7 @@ impl Wallets {
             .collect();
         match within("wallets_store.opening", self.store.opening(&rows)).await {
             // The ledger's record is what opens a wallet: its row follows when the store is back.
-            Err(error @ StoreError::Unavailable { .. }) => {
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Uncertain { .. })) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "wallets are opened without their rows");
             }
             noted => noted?,
@@ -143,12 +143,16 @@ impl Wallets {
 
     /// One wallet: money, state and limit from the ledger, names from its row, or from the journal where the row is missing.
     pub async fn show(&self, id: &WalletId) -> Result<Option<Wallet>, StoreError> {
-        let row = within("wallets_store.get", self.store.get(id)).await?;
+        let row = within("wallets_store.get", self.store.get(id)).await;
         let Some(account) = within("ledger.account", self.ledger.account(id)).await? else {
-            let opening = row.filter(|row| row.state == WalletState::Opening);
+            let opening = row?.filter(|row| row.state == WalletState::Opening);
             return Ok(opening.map(|row| Wallet { row, balance: None }));
         };
-        let confirmed = row.filter(|row| row.state != WalletState::Opening);
+        let confirmed = match row {
+            // The ledger has it all, in the record that opened the wallet and in its account.
+            Err(StoreError::Unavailable { .. }) => None,
+            row => row?.filter(|row| row.state != WalletState::Opening),
+        };
         let row = match confirmed {
             Some(row) => rows::at_account(row, &account),
             None => rows::from_account(&*self.ledger, id, &account).await?,
