@@ -193,14 +193,20 @@ impl Rebuild {
 
 #[cfg(test)]
 mod tests {
-    use wallet_core::{model::MemoryLedger, ports::AuditQuery};
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+    use wallet_core::{command::StatusChange, model::MemoryLedger, ports::AuditQuery};
 
     use super::*;
     use crate::{
-        adapters::embedded::{audit::SqliteAudit, bus::LocalBus, cache::MemoryCache, wallets::SqliteWallets},
-        services::testing::{commit, deposit, id, open, status},
+        adapters::embedded::{
+            audit::SqliteAudit, bus::LocalBus, cache::MemoryCache, leases::LocalLeases, wallets::SqliteWallets,
+        },
+        services::{
+            relay::Relay,
+            testing::{commit, deposit, id, open, status},
+        },
     };
-    use wallet_core::command::StatusChange;
 
     #[tokio::test]
     async fn every_store_is_made_anew_and_a_repeat_is_the_same() {
@@ -213,8 +219,14 @@ mod tests {
         let audit = Arc::new(SqliteAudit::open(&dir.path().join("audit"), "test").unwrap());
         let cache = Arc::new(MemoryCache::new());
         let bus = Arc::new(LocalBus::open(ledger.clone()).await.unwrap());
-        let rebuild = Rebuild::new(ledger.clone(), wallets.clone(), cache.clone(), audit.clone(), bus);
+        let rebuild = Rebuild::new(ledger.clone(), wallets.clone(), cache.clone(), audit.clone(), bus.clone());
         let head = ledger.head().await.unwrap();
+        let (stop, (_told, heard)) = (CancellationToken::new(), watch::channel(0));
+        let relay = Relay::new(ledger.clone(), bus, Arc::new(LocalLeases::default()), "a");
+        let publishing = tokio::spawn({
+            let stop = stop.clone();
+            async move { relay.run(heard, &stop).await }
+        });
         for _ in 0..2 {
             for what in Rebuildable::ALL {
                 let step = rebuild.run(what, &|_| {}).await.unwrap();
@@ -228,5 +240,7 @@ mod tests {
             let (found, position) = cache.get(&id("b")).await.unwrap();
             assert_eq!((found.unwrap().balance.to_string(), position), ("4.00".to_owned(), head.seq));
         }
+        stop.cancel();
+        publishing.await.unwrap();
     }
 }
