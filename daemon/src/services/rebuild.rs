@@ -221,11 +221,11 @@ mod tests {
         let bus = Arc::new(LocalBus::open(ledger.clone()).await.unwrap());
         let rebuild = Rebuild::new(ledger.clone(), wallets.clone(), cache.clone(), audit.clone(), bus.clone());
         let head = ledger.head().await.unwrap();
-        let (stop, (_told, heard)) = (CancellationToken::new(), watch::channel(0));
+        let (ending, (_told, notices)) = (CancellationToken::new(), watch::channel(0));
         let relay = Relay::new(ledger.clone(), bus, Arc::new(LocalLeases::default()), "a");
         let publishing = tokio::spawn({
-            let stop = stop.clone();
-            async move { relay.run(heard, &stop).await }
+            let ending = ending.clone();
+            async move { relay.run(notices, &ending).await }
         });
         for _ in 0..2 {
             for what in Rebuildable::ALL {
@@ -240,7 +240,7 @@ mod tests {
             let (found, position) = cache.get(&id("b")).await.unwrap();
             assert_eq!((found.unwrap().balance.to_string(), position), ("4.00".to_owned(), head.seq));
         }
-        stop.cancel();
+        ending.cancel();
         publishing.await.unwrap();
     }
 }
