@@ -175,7 +175,7 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
 fn migrate(command: &MigrateCommand, config: &Config) -> anyhow::Result<()> {
     let schemas = wait(async {
         if matches!(command, MigrateCommand::Up) {
-            let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+            let _lock = DataLock::where_used(config)?;
             compose::migrate(config).await?;
         }
         Ok::<_, anyhow::Error>(compose::schemas(config).await?)

@@ -18,6 +18,8 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
+
 /// Only the daemon's user.
 const PRIVATE_DIR: u32 = 0o700;
 /// Other users may pass through to the socket; who they are is judged by their peer credentials.
@@ -113,6 +115,11 @@ impl DataLock {
             tracing::warn!(%error, path = %path.display(), "the process id could not be noted in the lock file");
         }
         Ok(Self { directory: directory.to_owned(), _file: file })
+    }
+
+    /// Takes the directory of a configuration, if one of its stores lies there.
+    pub fn where_used(config: &Config) -> Result<Option<Self>, StartError> {
+        config.uses_data_directory().then(|| Self::acquire(&config.data.directory)).transpose()
     }
 
     /// The directory.

@@ -34,7 +34,7 @@ pub fn serve(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
 async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     let shutdown = Shutdown::default();
-    let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+    let _lock = DataLock::where_used(config)?;
     let stores = compose::open(config, how).await?;
     let daemon = Daemon::start(config, stores, shutdown.soft.clone()).await?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;

@@ -41,7 +41,7 @@ pub struct Examined {
     pub unreachable: bool,
 }
 
-/// Looks at every store. Changes nothing, but for topics of the events that are missing: those are made.
+/// Looks at every store. Changes nothing.
 pub async fn examine(config: &Config) -> Vec<Examined> {
     let mut all = Vec::new();
     for (name, store) in config.stores.each() {
@@ -229,18 +229,12 @@ fn schema(schema: &Schema) -> Finding {
 fn skew(micros: i64) -> Finding {
     #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
     let text = format!("{:+.2} s from this machine's", micros as f64 / SECOND as f64);
-    if micros.abs() > MAX_SKEW {
-        let advice = format!("set both clocks by NTP: above {} s writes are refused", MAX_SKEW / SECOND);
-        return Finding::fault("clock", text, advice);
+    let advice = format!("set both clocks by NTP: above {} s writes are refused", MAX_SKEW / SECOND);
+    match micros.abs() {
+        off if off > MAX_SKEW => Finding::fault("clock", text, advice),
+        off if off > NOTABLE_SKEW => Finding::warning("clock", text, advice),
+        _ => Finding::good("clock", text),
     }
-    if micros.abs() > NOTABLE_SKEW {
-        return Finding::warning(
-            "clock",
-            text,
-            format!("set both clocks by NTP: above {} s writes are refused", MAX_SKEW / SECOND),
-        );
-    }
-    Finding::good("clock", text)
 }
 
 fn connections(pool: usize, max: i64) -> Finding {

@@ -27,7 +27,7 @@ pub(crate) async fn rebuild(what: Rebuildable, config: &Config) -> anyhow::Resul
     let step = if tokio::net::UnixStream::connect(&config.server.socket).await.is_ok() {
         through_the_daemon(what, config, &meter).await?
     } else {
-        let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+        let _lock = DataLock::where_used(config)?;
         let stores = compose::open(config, Opening::AsItIs).await?;
         on_the_stores(what, stores, &meter).await?
     };

@@ -45,7 +45,7 @@ const TERM: Duration = Duration::from_secs(30);
 
 /// Recovers; the lines that say what was done.
 pub(crate) async fn recover(config: &Config, yes: bool) -> anyhow::Result<String> {
-    let _lock = config.uses_data_directory().then(|| DataLock::acquire(&config.data.directory)).transpose()?;
+    let _lock = DataLock::where_used(config)?;
     let stores = compose::open(config, Opening::AsItIs).await?;
     let holder = format!("recover:{}", std::process::id());
     let asked = Instant::now();
