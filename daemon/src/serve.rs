@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::{
     compose::{self, Daemon, Opening},
     config::{Config, Duty},
-    gateway::{self, Answers, Listener, Peer},
+    gateway::{self, Answers, Listener, Source},
     lifecycle::{DataLock, Shutdown, Signals, Socket},
     metrics,
 };
@@ -53,7 +53,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         roles = config.server.roles.words().join(","), "serving"
     );
     let soft = shutdown.soft.clone();
-    let served = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(
+    let served = axum::serve(listener, router.into_make_service_with_connect_info::<Source>()).with_graceful_shutdown(
         async move {
             soft.cancelled().await;
             socket.retire().await;

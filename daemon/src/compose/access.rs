@@ -6,7 +6,8 @@ use wallet_core::{ids::Actor, key::KeyScope};
 
 use crate::{
     config::{self, Access},
-    gateway::{Caller, Identify, Peer, Permission, Role},
+    gateway::{Identify, Peer},
+    services::identity::{Caller, Permission, Role},
 };
 
 /// The daemon's own user is operator with every permission; others are what the configuration says.
@@ -17,6 +18,7 @@ pub(super) fn identify(access: Access) -> anyhow::Result<Identify> {
         scope: KeyScope::Shared,
         roles: Arc::new([Role::Operator, Role::Auditor]),
         permissions: Arc::new([Permission::Backdate, Permission::Admin]),
+        owner: None,
     };
     Ok(Arc::new(move |peer: Peer| {
         if peer.uid == own {
@@ -32,6 +34,7 @@ pub(super) fn identify(access: Access) -> anyhow::Result<Identify> {
                 .map(|role| match role {
                     config::Role::Operator => Role::Operator,
                     config::Role::Auditor => Role::Auditor,
+                    config::Role::User => Role::User,
                 })
                 .collect(),
             permissions: found
@@ -42,6 +45,7 @@ pub(super) fn identify(access: Access) -> anyhow::Result<Identify> {
                     config::Permission::Admin => Permission::Admin,
                 })
                 .collect(),
+            owner: None,
         })
     }))
 }

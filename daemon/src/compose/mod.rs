@@ -174,6 +174,7 @@ fn projection(state: projections::Projection) -> wallet_api::types::Projection {
 async fn edge(config: &Config) -> anyhow::Result<Edge> {
     Ok(Edge {
         identify: access::identify(config.access.clone())?,
+        authenticate: None,
         limiter: limiter(config).await?,
         time_limit: config.server.request_timeout(),
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,

@@ -13,6 +13,8 @@ pub enum Role {
     Operator,
     /// Reads everything, verifies, writes nothing.
     Auditor,
+    /// Reads and uses its own wallets.
+    User,
 }
 
 /// What a caller may do besides.

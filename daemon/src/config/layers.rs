@@ -26,6 +26,11 @@ const SHORT: &[(&str, &str)] = &[
     ("WALLETD_BALANCES_URL", "stores.balances.url"),
     ("WALLETD_LIMITS_URL", "stores.limits.url"),
     ("WALLETD_TRACES_URL", "traces.url"),
+    ("WALLETD_LISTEN", "gateway.listen"),
+    ("WALLETD_PUBLIC_URL", "gateway.public_url"),
+    ("WALLETD_ISSUER", "auth.issuer"),
+    ("WALLETD_DISCOVERY_URL", "auth.discovery_url"),
+    ("WALLETD_KEYCLOAK_URL", "keycloak.url"),
     ("WALLETD_METRICS_LISTEN", "metrics.listen"),
 ];
 

@@ -5,8 +5,11 @@
 //! Everything outside (environment, user) comes in as an [`Environment`], so tests hold it still.
 
 mod access;
+mod auth;
 mod data;
 mod duties;
+mod gateway;
+mod keycloak;
 mod layers;
 mod ledger;
 mod log;
@@ -26,8 +29,11 @@ use crate::address::ServerUrl;
 
 pub use self::{
     access::{Access, Peer, Permission, Role},
+    auth::{Auth, Grant},
     data::Data,
     duties::{Duties, Duty},
+    gateway::Gateway,
+    keycloak::Keycloak,
     layers::Flags,
     ledger::Ledger,
     log::{Format, Log},
@@ -48,6 +54,12 @@ pub const EXIT_CONFIGURATION: u8 = 78;
 pub struct Config {
     /// The socket, and the limits of the edge.
     pub server: Server,
+    /// The TCP listener, and its limits.
+    pub gateway: Gateway,
+    /// Whose tokens are believed, and what they say.
+    pub auth: Auth,
+    /// A Keycloak behind the gateway.
+    pub keycloak: Keycloak,
     /// Where the stores are.
     pub data: Data,
     /// Which engine each store is.
@@ -134,6 +146,9 @@ impl Config {
         let state = env.state_dir()?;
         Ok(Self {
             server: Server::at(state.join("walletd.sock")),
+            gateway: Gateway::default(),
+            auth: Auth::default(),
+            keycloak: Keycloak::default(),
             data: Data { directory: state.join("data") },
             stores: Stores::default(),
             ledger: Ledger::default(),
@@ -166,6 +181,9 @@ impl Config {
 
     fn validate(&self) -> Result<(), Invalid> {
         self.server.validate()?;
+        self.gateway.validate()?;
+        self.auth.validate()?;
+        self.keycloak.validate()?;
         self.data.validate()?;
         self.stores.validate()?;
         self.validate_parts()?;

@@ -1,76 +1,14 @@
 //! Who is calling, and with which request: what the edge hands to every handler.
 
-use std::sync::Arc;
-
 use wallet_api::problem::Problem;
 use wallet_core::{
     command::{Command, Mode, Request},
-    ids::{Actor, RequestId},
-    key::{Key, KeyScope, ScopedKey},
+    ids::RequestId,
+    key::{Key, ScopedKey},
 };
 
 use super::fault::Fault;
-
-/// What a caller is. Who has which role is configuration; what a role may do is here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Moves money, any wallet.
-    Operator,
-    /// Reads everything, verifies, writes nothing.
-    Auditor,
-}
-
-impl Role {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Auditor => "auditor",
-        }
-    }
-}
-
-/// What a caller may do besides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Permission {
-    /// Give a past `effective_at` or `opened_at`.
-    Backdate,
-    /// Steer the daemon.
-    Admin,
-}
-
-impl Permission {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Backdate => "backdate",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// Somebody the edge knows.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// As journal records name it.
-    pub actor: Actor,
-    /// Whose keys it uses: operators and service accounts share one namespace.
-    pub scope: KeyScope,
-    /// What it is.
-    pub roles: Arc<[Role]>,
-    /// What it may do besides.
-    pub permissions: Arc<[Permission]>,
-}
-
-impl Caller {
-    /// The roles' words.
-    pub fn role_names(&self) -> Vec<String> {
-        self.roles.iter().map(|role| role.as_str().to_owned()).collect()
-    }
-
-    /// The permissions' words.
-    pub fn permission_names(&self) -> Vec<String> {
-        self.permissions.iter().map(|permission| permission.as_str().to_owned()).collect()
-    }
-}
+use crate::services::identity::{Caller, Permission, Role};
 
 /// One request, as handlers see it.
 #[derive(Clone, Debug)]

@@ -17,7 +17,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tokio::net::unix::UCred;
 use tracing::Instrument as _;
 use wallet_api::problem::Problem;
 use wallet_core::{
@@ -26,33 +25,19 @@ use wallet_core::{
 };
 
 use super::{
-    context::{Caller, Context},
+    context::Context,
     fault::Fault,
+    source::{Peer, Source},
 };
 use crate::{
     metrics::figures::Http,
+    services::identity::{Authenticate, Caller, Refusal},
     telemetry::{Sampling, Trace},
 };
 
 const REQUEST_ID: &str = "x-request-id";
 /// What a client that was refused for load is told to wait, in seconds.
 const RETRY_AFTER: u64 = 1;
-
-/// The other end of a connection of the Unix socket.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// Its user.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-}
-
-impl Peer {
-    /// From the socket's credentials.
-    pub fn new(credentials: UCred) -> Self {
-        Self { uid: credentials.uid(), gid: credentials.gid() }
-    }
-}
 
 /// Tells who a local peer is; none for somebody who may not call.
 pub type Identify = Arc<dyn Fn(Peer) -> Option<Caller> + Send + Sync>;
@@ -65,6 +50,8 @@ const UNLIMITED: &str = "/v1/audit/verify";
 pub struct Edge {
     /// Who local peers are.
     pub identify: Identify,
+    /// Who bears a token; none while no issuer is configured.
+    pub authenticate: Option<Arc<dyn Authenticate>>,
     /// In front of authentication; none for no limit.
     pub limiter: Option<Arc<dyn RateLimiter>>,
     /// What a request may take until its first byte.
@@ -81,7 +68,7 @@ pub struct Edge {
 
 pub(super) async fn pass(
     State(edge): State<Edge>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(source): ConnectInfo<Source>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -93,7 +80,7 @@ pub(super) async fn pass(
         (request.method().to_string(), route.unwrap_or("unknown").to_owned())
     });
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let served = edge.serve(peer, request, next, &request_id, trace.context.clone());
+    let served = edge.serve(source, request, next, &request_id, trace.context.clone());
     let response = served.instrument(trace.span.clone()).await;
     let (took, status) = (started.elapsed(), response.status().as_u16());
     let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
@@ -109,14 +96,18 @@ pub(super) async fn pass(
 impl Edge {
     async fn serve(
         &self,
-        peer: Peer,
+        source: Source,
         mut request: Request,
         next: Next,
         id: &RequestId,
         trace: Option<Box<str>>,
     ) -> Response {
         if let Some(limiter) = &self.limiter {
-            match limiter.take(&format!("uid:{}", peer.uid)).await {
+            let address = match source {
+                Source::Socket(peer) => format!("uid:{}", peer.uid),
+                Source::Tcp(remote) => format!("ip:{}", remote.address),
+            };
+            match limiter.take(&address).await {
                 Ok(Verdict::Allowed) => {}
                 Ok(Verdict::Wait(wait)) => {
                     self.figures.rate_limited.one();
@@ -126,9 +117,9 @@ impl Edge {
                 Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
             }
         }
-        let Some(caller) = (self.identify)(peer) else {
-            let detail = format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
-            return Fault::from(Problem::new("forbidden", detail)).into_response();
+        let caller = match self.caller(source, request.headers()).await {
+            Ok(caller) => caller,
+            Err(fault) => return fault.into_response(),
         };
         let key = match request.headers().get("idempotency-key").map(|value| value.to_str().map(str::parse)) {
             None => None,
@@ -153,6 +144,29 @@ impl Edge {
         // A write may be in the queue: only its key tells.
         let detail = format!("no answer within {} s; the request may still happen", self.time_limit.as_secs());
         Fault::from(Problem::new("outcome_unknown", detail)).into_response()
+    }
+
+    /// Who calls: on the socket the kernel says so, on TCP a token.
+    async fn caller(&self, source: Source, headers: &HeaderMap) -> Result<Caller, Fault> {
+        match source {
+            Source::Socket(peer) => (self.identify)(peer).ok_or_else(|| {
+                let detail =
+                    format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
+                Problem::new("forbidden", detail).into()
+            }),
+            Source::Tcp(_) => {
+                let signed_out = |detail: String| Fault::from(Problem::new("not_signed_in", detail));
+                let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let token = given.and_then(|value| value.strip_prefix("Bearer "));
+                let (Some(token), Some(authenticate)) = (token, &self.authenticate) else {
+                    return Err(signed_out("a bearer token is needed: sign in with walletctl auth login".into()));
+                };
+                authenticate.authenticate(token).await.map_err(|refusal| match refusal {
+                    Refusal::Invalid(_) => signed_out(refusal.to_string()),
+                    Refusal::NoKeys => Problem::new("unavailable", refusal.to_string()).into(),
+                })
+            }
+        }
     }
 
     fn request_id(&self, headers: &HeaderMap) -> RequestId {

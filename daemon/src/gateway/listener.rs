@@ -14,7 +14,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use super::edge::Peer;
+use super::source::{Peer, Source};
 
 /// A listener that holds at most so many connections.
 pub struct Listener {
@@ -37,14 +37,16 @@ pub struct Connection {
 
 impl axum::serve::Listener for Listener {
     type Io = Connection;
-    type Addr = Peer;
+    type Addr = Source;
 
-    async fn accept(&mut self) -> (Connection, Peer) {
+    async fn accept(&mut self) -> (Connection, Source) {
         // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         loop {
             match self.socket.accept().await.and_then(|(stream, _)| stream.peer_cred().map(|peer| (stream, peer))) {
-                Ok((stream, peer)) => return (Connection { stream, _place: place }, Peer::new(peer)),
+                Ok((stream, peer)) => {
+                    return (Connection { stream, _place: place }, Source::Socket(Peer::new(peer)));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     // Out of file descriptors: wait for one instead of spinning.
@@ -54,12 +56,12 @@ impl axum::serve::Listener for Listener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<Peer> {
+    fn local_addr(&self) -> io::Result<Source> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-impl Connected<IncomingStream<'_, Listener>> for Peer {
+impl Connected<IncomingStream<'_, Listener>> for Source {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
         *stream.remote_addr()
     }

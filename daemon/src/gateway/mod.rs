@@ -9,6 +9,7 @@ mod endpoints;
 mod extract;
 mod fault;
 mod listener;
+mod source;
 mod views;
 
 use std::sync::Arc;
@@ -20,9 +21,9 @@ use wallet_api::problem::Problem;
 
 use self::fault::Fault;
 pub use self::{
-    context::{Caller, Permission, Role},
-    edge::{Edge, Identify, Peer},
+    edge::{Edge, Identify},
     listener::Listener,
+    source::{Peer, Remote, Source},
 };
 use crate::services::{
     assets::AssetService, audit::Audit, balances::Balances, rebuild::Rebuild, status::StatusService,

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod balances;
 pub mod commits;
 mod error;
+pub mod identity;
 pub mod moments;
 mod pace;
 pub mod projections;

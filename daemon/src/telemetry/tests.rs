@@ -28,7 +28,7 @@ use super::{Sampling, export::Bounded, exported, spans_layer};
 use crate::{
     compose::{self, Daemon, Opening},
     config::{Config, Environment, Traces},
-    gateway::{self, Peer},
+    gateway::{self, Peer, Source},
 };
 
 /// The spans of all tests: a subscriber is a process's, traces are told apart by their ids.
@@ -87,7 +87,7 @@ impl Whole {
         }
         let mut request = request.body(Body::from(body.to_string())).unwrap();
         let uid = rustix::process::geteuid().as_raw();
-        request.extensions_mut().insert(ConnectInfo(Peer { uid, gid: uid }));
+        request.extensions_mut().insert(ConnectInfo(Source::Socket(Peer { uid, gid: uid })));
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice(&bytes).unwrap()

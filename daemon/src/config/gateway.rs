@@ -1,0 +1,92 @@
+//! `[gateway]`: the TCP listener beside the socket, and its limits.
+//!
+//! Nothing listens on TCP unless an address is given. Plain TCP is for loopback: beyond it a
+//! certificate is needed, or the word that somebody in front of the daemon has one.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+
+/// Largest head of a request: a bearer token of Keycloak with many roles is below 8 KiB.
+const DEFAULT_HEAD: usize = 32 << 10;
+
+/// The TCP listener, and its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Address and port to listen on; none for no TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The URL that clients use, without a path: what tokens, metadata and links name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// This daemon's certificate and its chain, PEM; read again on SIGHUP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// Its key, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// Plain TCP beyond loopback, in so many words: something in front of the daemon has the certificate.
+    pub plain_beyond_loopback: bool,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections at a time.
+    pub connection_limit: usize,
+    /// Connections of one address (or /64) at a time.
+    pub connections_per_address: usize,
+    /// Requests of one HTTP/2 connection at a time.
+    pub streams_per_connection: u32,
+    /// Largest head of a request, in bytes.
+    pub head_limit_bytes: usize,
+    /// Seconds the head of a request may take to arrive, the handshake included.
+    pub head_timeout_s: u64,
+    /// Seconds between two pieces of a body.
+    pub body_timeout_s: u64,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            public_url: None,
+            cert_file: None,
+            key_file: None,
+            plain_beyond_loopback: false,
+            trusted_proxies: Vec::new(),
+            connection_limit: 2_048,
+            connections_per_address: 256,
+            streams_per_connection: 128,
+            head_limit_bytes: DEFAULT_HEAD,
+            head_timeout_s: 10,
+            body_timeout_s: 10,
+        }
+    }
+}
+
+impl Gateway {
+    pub(super) fn validate(&self) -> Result<(), Invalid> {
+        if self.cert_file.is_some() != self.key_file.is_some() {
+            return Err(Invalid::new("gateway.cert_file", "a certificate and its key come together"));
+        }
+        if let Some(listen) = self.listen
+            && self.cert_file.is_none()
+            && !listen.ip().is_loopback()
+            && !self.plain_beyond_loopback
+        {
+            let why = format!(
+                "{listen} is beyond loopback without encryption: set gateway.cert_file and gateway.key_file, or say \
+                 gateway.plain_beyond_loopback = true if something in front of the daemon encrypts"
+            );
+            return Err(Invalid::new("gateway.listen", why));
+        }
+        Invalid::range("gateway.connection_limit", &self.connection_limit, 1..=100_000)?;
+        Invalid::range("gateway.connections_per_address", &self.connections_per_address, 1..=100_000)?;
+        Invalid::range("gateway.streams_per_connection", &self.streams_per_connection, 1..=10_000)?;
+        Invalid::range("gateway.head_limit_bytes", &self.head_limit_bytes, 8 << 10..=1 << 20)?;
+        Invalid::range("gateway.head_timeout_s", &self.head_timeout_s, 1..=600)?;
+        Invalid::range("gateway.body_timeout_s", &self.body_timeout_s, 1..=600)
+    }
+}
