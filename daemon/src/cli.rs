@@ -18,6 +18,7 @@ use crate::{
     backup::{self, BackupError, Source},
     compose::{self, Opening, Places, ledger_options},
     config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
+    gateway::{self, ListenError},
     lifecycle::{DataLock, StartError},
     operate::{self, recover::RecoverError},
     rawbench, serve,
@@ -46,12 +47,15 @@ struct Cli {
 enum Command {
     /// Serve on the socket until told to stop
     #[command(
-        after_help = "Example:\n  walletd serve\n  walletd serve --socket /run/walletd/walletd.sock --data /var/lib/walletd\n  walletd serve --roles relay,audit"
+        after_help = "Example:\n  walletd serve\n  walletd serve --socket /run/walletd/walletd.sock --data /var/lib/walletd\n  walletd serve --roles relay,audit\n  walletd serve --listen 127.0.0.1:8420"
     )]
     Serve {
         /// Which parts of the whole this process does: api, relay, balances, audit [default: all]
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
+        /// Listen on this address and port too; beyond loopback a certificate is needed (gateway.cert_file)
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<String>,
         /// Bring the servers' schemas to the one this program knows before serving
         #[arg(long)]
         migrate: bool,
@@ -128,9 +132,10 @@ enum MigrateCommand {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    gateway::install_provider();
     let mut cli = Cli::parse();
-    if let Command::Serve { roles, .. } = &mut cli.command {
-        cli.flags.roles = roles.take();
+    if let Command::Serve { roles, listen, .. } = &mut cli.command {
+        (cli.flags.roles, cli.flags.listen) = (roles.take(), listen.take());
     }
     let loaded = match Loaded::load(&cli.flags, &Environment::of_process()) {
         Ok(loaded) => loaded,
@@ -240,7 +245,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<StartError>().is_some() {
+    if error.downcast_ref::<StartError>().is_some() || error.downcast_ref::<ListenError>().is_some() {
         return EXIT_CONFIGURATION;
     }
     if let Some(error) = error.downcast_ref::<BackupError>() {

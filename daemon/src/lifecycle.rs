@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -207,6 +210,22 @@ fn remove_stale(path: &Path) -> Result<(), StartError> {
     }
 }
 
+/// Lets this process have as many open files as the system grants it: every connection is one, and the
+/// usual soft limit is for programs that use `select`. The limit that holds from now on.
+pub fn raise_file_limit() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return limit.current;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit on open files stays as it is");
+            limit.current
+        }
+    }
+}
+
 /// How the daemon is told to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
@@ -237,25 +256,25 @@ impl Signals {
     }
 
     /// Turns signals into the shutdown's steps: the first SIGTERM or SIGINT is soft, the second is
-    /// hard, and so is the end of `grace`. SIGHUP is noted and changes nothing. Runs until hard.
-    pub async fn run(mut self, shutdown: Shutdown, grace: Duration) {
-        let name = self.next().await;
+    /// hard, and so is the end of `grace`. Every SIGHUP until then calls `reload`. Runs until hard.
+    pub async fn run(mut self, shutdown: Shutdown, grace: Duration, reload: impl Fn() + Send) {
+        let name = self.next(&reload).await;
         tracing::info!(signal = name, grace_s = grace.as_secs(), "stopping: finishing what runs");
         shutdown.soft.cancel();
         tokio::select! {
-            name = self.next() => tracing::warn!(signal = name, "a second signal: stopping now"),
+            name = self.next(&|| {}) => tracing::warn!(signal = name, "a second signal: stopping now"),
             () = tokio::time::sleep(grace) => tracing::warn!("the time to finish is up: stopping now"),
         }
         shutdown.hard.cancel();
     }
 
     /// The next signal that means stop.
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self, reload: &(impl Fn() + Send)) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => tracing::info!("SIGHUP: nothing to reload; restart to change the configuration"),
+                _ = self.hangup.recv() => reload(),
                 _ = self.file_size.recv() => tracing::error!("SIGXFSZ: the limit on file sizes was hit"),
             }
         }

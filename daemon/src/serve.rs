@@ -1,14 +1,16 @@
 //! `walletd serve`: lock, stores, services, socket; then the orderly end.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
+use wallet_core::ports::Clock as _;
 
 use crate::{
+    adapters::embedded::clock::SystemClock,
     compose::{self, Daemon, Opening},
     config::{Config, Duty},
-    gateway::{self, Answers, Listener, Source},
-    lifecycle::{DataLock, Shutdown, Signals, Socket},
+    gateway::{self, Answers, Certificate, Facts, Files, Listener, Source, Tcp},
+    lifecycle::{DataLock, Shutdown, Signals, Socket, raise_file_limit},
     metrics,
 };
 
@@ -34,9 +36,13 @@ pub fn serve(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
 async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let signals = Signals::catch().context("cannot catch signals")?;
     let shutdown = Shutdown::default();
+    raise_file_limit();
     let _lock = DataLock::where_used(config)?;
     let stores = compose::open(config, how).await?;
     let daemon = Daemon::start(config, stores, shutdown.soft.clone()).await?;
+    let certificate = certificate(config)?;
+    let tcp =
+        config.gateway.listen.map(|address| Tcp::bind(address, &config.gateway, certificate.clone())).transpose()?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
     let listener = Listener::new(socket.listener()?, config.server.connection_limit);
     let answers = if config.server.roles.includes(Duty::Api) { Answers::Everything } else { Answers::AboutItself };
@@ -46,21 +52,30 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         let address = metrics::serve(address, daemon.metrics(), shutdown.soft.clone()).await?;
         tracing::info!(%address, "serving metrics");
     }
-    tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout()));
+    tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout(), reload(certificate)));
+    if let Some(tcp) = &tcp {
+        tracing::info!(address = %tcp.address(), tls = config.gateway.cert_file.is_some(), "listening on TCP");
+    }
     let head = daemon.services.status.head().await.map_err(anyhow::Error::from)?;
     tracing::info!(
         socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq,
         roles = config.server.roles.words().join(","), "serving"
     );
     let soft = shutdown.soft.clone();
-    let served = axum::serve(listener, router.into_make_service_with_connect_info::<Source>()).with_graceful_shutdown(
-        async move {
+    let served = axum::serve(listener, router.clone().into_make_service_with_connect_info::<Source>())
+        .with_graceful_shutdown(async move {
             soft.cancelled().await;
             socket.retire().await;
-        },
-    );
+        });
+    let on_tcp = async {
+        match tcp {
+            Some(tcp) => tcp.serve(router, config.server.request_timeout(), shutdown.soft.clone()).await,
+            None => drop(router),
+        }
+    };
     let orderly = async {
-        served.await?;
+        let (served, ()) = tokio::join!(served.into_future(), on_tcp);
+        served?;
         daemon.stop().await;
         anyhow::Ok(())
     };
@@ -75,4 +90,44 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// The TCP listener's certificate, if it has one.
+fn certificate(config: &Config) -> anyhow::Result<Option<Arc<Certificate>>> {
+    let Some((cert, key)) = config.gateway.listen.and(config.gateway.files()) else { return Ok(None) };
+    let files = Files { cert: cert.to_owned(), key: key.to_owned() };
+    let (certificate, facts) = Certificate::open(files).map_err(gateway::ListenError::from)?;
+    let now = SystemClock::new().now();
+    if facts.is_expired(now) || facts.is_early(now) {
+        tracing::error!(
+            fingerprint = facts.fingerprint,
+            days_left = facts.days_left(now),
+            "the certificate is not valid now: clients will refuse it; put a new one in its place and send SIGHUP"
+        );
+    }
+    Ok(Some(certificate))
+}
+
+/// What SIGHUP does: the certificate is read again. Everything else needs a restart.
+fn reload(certificate: Option<Arc<Certificate>>) -> impl Fn() + Send {
+    move || {
+        let Some(certificate) = certificate.clone() else {
+            tracing::info!("SIGHUP: nothing to reload; restart to change the configuration");
+            return;
+        };
+        tokio::task::spawn_blocking(move || {
+            let now = SystemClock::new().now();
+            match certificate.reload(now) {
+                Ok(facts) => reloaded(&facts, facts.days_left(now)),
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    tracing::error!(%error, source, "SIGHUP: the certificate before stays in use");
+                }
+            }
+        });
+    }
+}
+
+fn reloaded(facts: &Facts, days_left: i64) {
+    tracing::info!(fingerprint = facts.fingerprint, days_left, "SIGHUP: the certificate was read again");
 }

@@ -75,6 +75,7 @@ codes! {
     "before_opened" 422 REFUSED false "The effective time is before the wallet opened" "Give a time at or after the wallet's opened_at (walletctl wallet show).";
     "before_original" 422 REFUSED false "A reversal cannot count before its original" "Leave --effective-at out, or give a time at or after the original's.";
     "too_large" 413 USAGE false "The request is too large" "Send fewer commands at once; the limits are in the OpenAPI document.";
+    "too_slow" 408 TRY_AGAIN true "Nothing happened: the request took too long to arrive" "Send it again; if it stays so, look at the network between client and daemon.";
     "not_found" 404 NOT_FOUND false "There is no such thing" "Check the id: it is compared byte by byte, capital letters included.";
     "unknown_wallet" 404 NOT_FOUND false "There is no such wallet" "Check the id: it is compared byte by byte, capital letters included. walletctl wallet list shows them.";
     "unknown_transaction" 404 NOT_FOUND false "There is no such transaction" "walletctl tx list shows them; tx show --key finds one by its key.";
@@ -96,6 +97,7 @@ codes! {
     "verification_failed" 200 VERIFICATION false "Two records of the same thing differ" "Keep the data as it is and find out why: the message names the first record that differs.";
     "outcome_unknown" 504 UNKNOWN true "The answer was lost: it may or may not have happened" "Send it again with the same key, or walletctl intent resume: if it happened, it replays.";
     "unavailable" 503 TRY_AGAIN true "Nothing happened: a store is not available" "Try again. If it stays, look at the daemon's log.";
+    "bad_gateway" 502 TRY_AGAIN true "Nothing happened: the server behind the gateway gave no usable answer" "Try again. If it stays, look at the daemon's log, and at Keycloak's.";
     "overloaded" 503 TRY_AGAIN true "Nothing happened: too many requests are waiting" "Try again after the time in Retry-After.";
     "shutting_down" 503 TRY_AGAIN true "Nothing happened: the daemon is stopping" "Try again when it is back.";
     "rate_limited" 429 TRY_AGAIN true "Nothing happened: too many requests" "Try again after the time in Retry-After.";

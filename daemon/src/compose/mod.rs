@@ -21,7 +21,7 @@ pub use self::stores::{Opening, Places, Stores, ledger_options, open};
 use crate::{
     adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},
     config::{Config, Duty},
-    gateway::{self, Edge, Services},
+    gateway::{self, Edge, Keycloak, Services},
     metrics::{Look, Metrics, Pools, Sources, figures::Http},
     services::{
         assets::AssetService,
@@ -175,6 +175,7 @@ async fn edge(config: &Config) -> anyhow::Result<Edge> {
     Ok(Edge {
         identify: access::identify(config.access.clone())?,
         authenticate: None,
+        keycloak: Keycloak::behind(&config.keycloak, config.gateway.public_url.as_deref())?.map(Arc::new),
         limiter: limiter(config).await?,
         time_limit: config.server.request_timeout(),
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,

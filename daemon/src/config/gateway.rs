@@ -3,7 +3,10 @@
 //! Nothing listens on TCP unless an address is given. Plain TCP is for loopback: beyond it a
 //! certificate is needed, or the word that somebody in front of the daemon has one.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -39,12 +42,16 @@ pub struct Gateway {
     pub connections_per_address: usize,
     /// Requests of one HTTP/2 connection at a time.
     pub streams_per_connection: u32,
+    /// Requests over TCP that run at a time; more are answered `overloaded` at once.
+    pub request_limit: usize,
     /// Largest head of a request, in bytes.
     pub head_limit_bytes: usize,
     /// Seconds the head of a request may take to arrive, the handshake included.
     pub head_timeout_s: u64,
     /// Seconds between two pieces of a body.
     pub body_timeout_s: u64,
+    /// Seconds after which a connection on which nothing happens is closed, an answer nobody reads included.
+    pub idle_timeout_s: u64,
 }
 
 impl Default for Gateway {
@@ -59,14 +66,21 @@ impl Default for Gateway {
             connection_limit: 2_048,
             connections_per_address: 256,
             streams_per_connection: 128,
+            request_limit: 4_096,
             head_limit_bytes: DEFAULT_HEAD,
             head_timeout_s: 10,
             body_timeout_s: 10,
+            idle_timeout_s: 60,
         }
     }
 }
 
 impl Gateway {
+    /// The certificate's files; none for plain TCP.
+    pub fn files(&self) -> Option<(&Path, &Path)> {
+        self.cert_file.as_deref().zip(self.key_file.as_deref())
+    }
+
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         if self.cert_file.is_some() != self.key_file.is_some() {
             return Err(Invalid::new("gateway.cert_file", "a certificate and its key come together"));
@@ -85,8 +99,10 @@ impl Gateway {
         Invalid::range("gateway.connection_limit", &self.connection_limit, 1..=100_000)?;
         Invalid::range("gateway.connections_per_address", &self.connections_per_address, 1..=100_000)?;
         Invalid::range("gateway.streams_per_connection", &self.streams_per_connection, 1..=10_000)?;
+        Invalid::range("gateway.request_limit", &self.request_limit, 1..=1_000_000)?;
         Invalid::range("gateway.head_limit_bytes", &self.head_limit_bytes, 8 << 10..=1 << 20)?;
         Invalid::range("gateway.head_timeout_s", &self.head_timeout_s, 1..=600)?;
-        Invalid::range("gateway.body_timeout_s", &self.body_timeout_s, 1..=600)
+        Invalid::range("gateway.body_timeout_s", &self.body_timeout_s, 1..=600)?;
+        Invalid::range("gateway.idle_timeout_s", &self.idle_timeout_s, 1..=3_600)
     }
 }

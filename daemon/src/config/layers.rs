@@ -59,6 +59,9 @@ pub struct Flags {
     /// Which parts of the whole this process does; `serve` alone has the flag.
     #[arg(skip)]
     pub roles: Option<String>,
+    /// Address and port to listen on besides the socket; `serve` alone has the flag.
+    #[arg(skip)]
+    pub listen: Option<String>,
 }
 
 /// A layer that is a dictionary in memory.
@@ -130,7 +133,12 @@ fn flag_values(flags: &Flags) -> Result<Dict, ConfigError> {
             put(&mut dict, key, Value::serialize(path)?);
         }
     }
-    let texts = [("log.level", &flags.log_level), ("log.format", &flags.log_format), ("server.roles", &flags.roles)];
+    let texts = [
+        ("log.level", &flags.log_level),
+        ("log.format", &flags.log_format),
+        ("server.roles", &flags.roles),
+        ("gateway.listen", &flags.listen),
+    ];
     for (key, text) in texts {
         if let Some(text) = text {
             put(&mut dict, key, Value::from(text.as_str()));
@@ -158,6 +166,7 @@ pub(super) fn origin(figment: &Figment, key: &str) -> String {
         "data.directory" => "--data",
         "log.level" => "--log-level",
         "server.roles" => "--roles",
+        "gateway.listen" => "--listen",
         _ => "--log-format",
     };
     match figment.find_metadata(key) {

@@ -27,6 +27,7 @@ use wallet_core::{
 use super::{
     context::Context,
     fault::Fault,
+    keycloak::Keycloak,
     source::{Peer, Source},
 };
 use crate::{
@@ -52,6 +53,8 @@ pub struct Edge {
     pub identify: Identify,
     /// Who bears a token; none while no issuer is configured.
     pub authenticate: Option<Arc<dyn Authenticate>>,
+    /// What forwards to Keycloak; none while there is none behind the gateway.
+    pub keycloak: Option<Arc<Keycloak>>,
     /// In front of authentication; none for no limit.
     pub limiter: Option<Arc<dyn RateLimiter>>,
     /// What a request may take until its first byte.
@@ -102,6 +105,10 @@ impl Edge {
         id: &RequestId,
         trace: Option<Box<str>>,
     ) -> Response {
+        // What the listener found wrong with it.
+        if let Some(fault) = request.extensions_mut().remove::<Fault>() {
+            return fault.into_response();
+        }
         if let Some(limiter) = &self.limiter {
             let address = match source {
                 Source::Socket(peer) => format!("uid:{}", peer.uid),
@@ -116,6 +123,12 @@ impl Edge {
                 // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
                 Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
             }
+        }
+        // Before authentication: this is how people sign in.
+        if let (Some(keycloak), Source::Tcp(remote)) = (&self.keycloak, source)
+            && Keycloak::has(request.uri().path())
+        {
+            return keycloak.forward(remote, request).await;
         }
         let caller = match self.caller(source, request.headers()).await {
             Ok(caller) => caller,
@@ -175,7 +188,7 @@ impl Edge {
     }
 }
 
-fn slow_down(wait: Duration) -> Response {
+pub(super) fn slow_down(wait: Duration) -> Response {
     let seconds = wait.as_secs().max(RETRY_AFTER);
     let mut response =
         Fault::from(Problem::new("rate_limited", format!("too many requests; try again in {seconds} s")))

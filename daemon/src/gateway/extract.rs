@@ -8,7 +8,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use wallet_api::problem::Problem;
 
-use super::{context::Context, fault::Fault};
+use super::{context::Context, fault::Fault, tcp::TooSlow};
 
 impl<S: Send + Sync> FromRequestParts<S> for Context {
     type Rejection = Fault;
@@ -38,12 +38,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                     "too_large",
                     "the body is larger than this daemon takes (server.body_limit_bytes)",
                 ))
+            } else if is_too_slow(&rejection) {
+                Problem::new("too_slow", "the body stopped coming, or came too slowly (gateway.body_timeout_s)").into()
             } else {
                 Fault::invalid(rejection.body_text())
             }
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Fault::invalid(format!("the body: {error}")))
     }
+}
+
+/// True if a body could not be read because it did not come in time.
+pub(super) fn is_too_slow(rejection: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(rejection), |error| error.source()).any(|error| error.is::<TooSlow>())
 }
 
 /// The query string.

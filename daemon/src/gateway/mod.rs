@@ -8,8 +8,12 @@ mod edge;
 mod endpoints;
 mod extract;
 mod fault;
+mod keycloak;
 mod listener;
+mod proxies;
 mod source;
+mod tcp;
+mod tls;
 mod views;
 
 use std::sync::Arc;
@@ -22,8 +26,11 @@ use wallet_api::problem::Problem;
 use self::fault::Fault;
 pub use self::{
     edge::{Edge, Identify},
+    keycloak::{Attempt, Ended, Guard, Keycloak, KeycloakError, Route},
     listener::Listener,
     source::{Peer, Remote, Source},
+    tcp::{ListenError, Tcp},
+    tls::{Certificate, CertificateError, Facts, Files, install_provider},
 };
 use crate::services::{
     assets::AssetService, audit::Audit, balances::Balances, rebuild::Rebuild, status::StatusService,

@@ -19,7 +19,7 @@ const DURATIONS: &[u64] = &[
 /// Upper bounds of batch sizes, in commands.
 const SIZES: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 /// Every status the gateway answers with; the last place is for any other.
-const STATUSES: &[u16] = &[200, 400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503, 504, 507];
+const STATUSES: &[u16] = &[200, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 503, 504, 507];
 
 /// A number that only grows.
 #[derive(Debug, Default)]

@@ -1,0 +1,43 @@
+//! What the rate limit of sign-ins sees of a request that is forwarded, before and after.
+
+use std::{net::IpAddr, time::Duration};
+
+use async_trait::async_trait;
+
+use super::allowed::Route;
+
+/// A request that is about to be forwarded.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// What it is for.
+    pub route: Route,
+    /// The OAuth client it names; nobody has proved to be it yet.
+    pub client: Option<&'a str>,
+    /// It sends a secret that could be guessed: a password, a one-time password, a user code.
+    pub guesses: bool,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was taken.
+    Taken,
+    /// A client polls, as it should: `authorization_pending` or `slow_down`.
+    Polling,
+    /// It was refused.
+    Refused,
+    /// Keycloak did not answer, or has a fault: nobody's attempt was judged.
+    Unknown,
+}
+
+/// Limits attempts to sign in.
+#[async_trait]
+pub trait Guard: Send + Sync {
+    /// May it be forwarded? If not, how long to wait.
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Duration>;
+
+    /// How an attempt ended that was admitted.
+    async fn ended(&self, attempt: &Attempt<'_>, how: Ended);
+}
