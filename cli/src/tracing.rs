@@ -18,7 +18,7 @@ use opentelemetry_sdk::{
     Resource,
     trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
 };
-use wallet_api::client::Trace;
+use wallet_api::client::{Trace, install_tls};
 
 use crate::{env::Env, error::CliError, prompt::Prompt};
 
@@ -75,6 +75,7 @@ impl Tracing {
     }
 
     async fn send(&self, collector: &str, error: Option<&CliError>) -> Result<(), String> {
+        install_tls();
         let http = reqwest::Client::builder().no_proxy().build().map_err(|e| e.to_string())?;
         let mut exporter = SpanExporter::builder()
             .with_http()

@@ -5,3 +5,10 @@
 pub mod expect;
 pub mod proxy;
 pub mod sample;
+
+/// An HTTP client of the tests' own, to be completed: no proxy, and the same TLS as the programs.
+pub fn http() -> reqwest::ClientBuilder {
+    // The first call makes the choice for the process; the others find it made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}

@@ -1,36 +1,43 @@
-//! The typed client: one connection pool to one walletd, over its Unix socket or a loopback port.
+//! The typed client: one connection pool to one walletd, over its Unix socket, a loopback port or https.
 //!
 //! - Nothing between here and the daemon: no proxy, no redirect, no retry behind the caller's back.
 //! - Every failure says whether the request may have taken effect: [`ClientError::Unreachable`] never
 //!   did, [`ClientError::Lost`] may have.
 //! - Every answer is bounded; what may be longer is read as a stream of lines in constant memory.
 //! - A client belongs to one endpoint and is cheap to clone: clones share the pool.
+//! - On the socket nobody is asked for a token, and no certificate is read.
 
 use std::{
-    net::IpAddr,
-    path::PathBuf,
-    str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, Response, StatusCode, header::HeaderMap};
+use reqwest::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use wallet_core::key::Key;
 
 use crate::problem::Problem;
 
+mod bearer;
 mod calls;
+mod endpoint;
 mod trace;
+mod trust;
 
-use self::trace::Traces;
+use self::{bearer::refuses_token, trace::Traces};
 pub use self::{
+    bearer::{Bearer, BearerError, Token},
     calls::CutQuery,
+    endpoint::{Endpoint, secure},
     trace::{Call, Trace},
+    trust::{Trust, install_tls, is_untrusted, local},
 };
 
-/// How long connecting may take: the daemon is on this machine, so this is already long.
+/// How long connecting may take, the handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, body included. Longer than the daemon's own limit on a request, so
 /// that its problem arrives instead of a lost answer. Streams have none.
@@ -43,46 +50,6 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MAX_ANSWER: usize = 64 << 20;
 /// Longest line of a stream: a journal record of the largest metadata is far below it.
 pub const MAX_LINE: usize = 16 << 20;
-
-/// Where a daemon listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// Its Unix socket.
-    Socket(PathBuf),
-    /// `http://HOST:PORT` with a loopback host: there is no encryption, so nothing else is accepted.
-    Http(String),
-}
-
-impl FromStr for Endpoint {
-    type Err = ClientError;
-
-    fn from_str(text: &str) -> Result<Self, ClientError> {
-        if text.starts_with('/') {
-            return Ok(Self::Socket(text.into()));
-        }
-        let wrong = |why: &str| ClientError::Endpoint(format!("{text}: {why}"));
-        let url = reqwest::Url::parse(text).map_err(|e| wrong(&e.to_string()))?;
-        let host = url.host_str().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let loopback = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if url.scheme() != "http" || !loopback {
-            return Err(wrong("must be http:// and a loopback address such as 127.0.0.1:7117"));
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.path() != "/" {
-            return Err(wrong("must have no path, query, user or password"));
-        }
-        Ok(Self::Http(text.trim_end_matches('/').to_owned()))
-    }
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Socket(path) => write!(f, "{}", path.display()),
-            Self::Http(url) => f.write_str(url),
-        }
-    }
-}
 
 /// Why there is no good answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,6 +65,17 @@ pub enum ClientError {
         /// Why not.
         why: String,
     },
+    /// Whoever answers there is not who was asked for, or does not encrypt: nothing was sent.
+    #[error("no trusted connection to walletd at {endpoint}: {why}")]
+    Untrusted {
+        /// Where it should be.
+        endpoint: Endpoint,
+        /// Why not.
+        why: String,
+    },
+    /// There is no token to call with: nothing was sent.
+    #[error("{0}")]
+    Bearer(BearerError),
     /// The request was sent and its answer was lost: a write may or may not have happened.
     #[error("the answer was lost: {why}")]
     Lost {
@@ -151,25 +129,31 @@ pub struct Client {
     endpoint: Endpoint,
     base: Arc<str>,
     traces: Traces,
+    bearer: Option<Arc<dyn Bearer>>,
 }
 
 impl Client {
-    /// A client; nothing is connected yet.
+    /// A client that trusts who the system trusts; nothing is connected yet.
     pub fn new(endpoint: Endpoint) -> Result<Self, ClientError> {
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT);
+        Self::trusting(endpoint, &Trust::default())
+    }
+
+    /// A client that trusts these; nothing is connected yet.
+    pub fn trusting(endpoint: Endpoint, trust: &Trust) -> Result<Self, ClientError> {
         let (builder, base) = match &endpoint {
             // The host is only there to fill the Host header.
-            Endpoint::Socket(path) => (builder.unix_socket(path.as_path()), "http://localhost".to_owned()),
-            Endpoint::Http(url) => (builder.tcp_nodelay(true), url.clone()),
+            Endpoint::Socket(path) => (local().unix_socket(path.as_path()), "http://localhost".to_owned()),
+            Endpoint::Http(url) => (local().tcp_nodelay(true), url.clone()),
+            Endpoint::Https(url) => (trust.tls(), url.clone()),
         };
         let http = builder.build().map_err(|e| ClientError::Endpoint(causes(&e)))?;
-        Ok(Self { http, endpoint, base: base.into(), traces: Traces::default() })
+        Ok(Self { http, endpoint, base: base.into(), traces: Traces::default(), bearer: None })
+    }
+
+    /// The same client, asking for a token before each request.
+    #[must_use]
+    pub fn bearing(self, bearer: Arc<dyn Bearer>) -> Self {
+        Self { bearer: Some(bearer), ..self }
     }
 
     /// The same client with all its requests in one trace.
@@ -268,24 +252,59 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Arrived, ClientError> {
-        let place = self.traces.next();
-        let request = place.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.build().map_err(|e| ClientError::Request(causes(&e)))?;
+        let arrived = match &self.bearer {
+            None => self.once(request, None).await?,
+            Some(bearer) => self.bearing_once(bearer.as_ref(), request).await?,
+        };
+        if arrived.response.status().is_success() { Ok(arrived) } else { Err(arrived.problem().await) }
+    }
+
+    /// With a token; a second time with another one if the first is not good any more. What was refused for its token
+    /// did nothing, and the second request is the first one's copy, its idempotency key included.
+    async fn bearing_once(&self, bearer: &dyn Bearer, request: Request) -> Result<Arrived, ClientError> {
+        let token = bearer.token().await.map_err(ClientError::Bearer)?;
+        let copy = request.try_clone();
+        let arrived = self.once(request, token.as_ref()).await?;
+        if !refuses_token(arrived.response.status(), arrived.response.headers()) {
+            return Ok(arrived);
+        }
+        let (Some(copy), Some(token)) = (copy, token) else { return Ok(arrived) };
+        match bearer.renew(&token).await.map_err(ClientError::Bearer)? {
+            Some(fresh) if fresh != token => self.once(copy, Some(&fresh)).await,
+            _ => Ok(arrived),
+        }
+    }
+
+    async fn once(&self, mut request: Request, token: Option<&Token>) -> Result<Arrived, ClientError> {
+        let place = self.traces.next();
+        for (name, value) in place.headers() {
+            // The ids are hexadecimal; a header always takes them.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                request.headers_mut().insert(name, value);
+            }
+        }
+        if let Some(token) = token {
+            let value = token.header().ok_or_else(|| ClientError::Request("the token is no token".into()))?;
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
         let (method, path, sent) = (request.method().clone(), request.url().path().to_owned(), Instant::now());
         let answer = self.http.execute(request).await;
         let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         self.traces.ended(&place, sent, status, || format!("{method} {path}"));
         let trace_id = place.trace;
         let response = answer.map_err(|e| {
-            if e.is_connect() {
-                ClientError::Unreachable { endpoint: self.endpoint.clone(), why: causes(&e) }
+            let (endpoint, why) = (self.endpoint.clone(), causes(&e));
+            if e.is_connect() && is_untrusted(&e) {
+                ClientError::Untrusted { endpoint, why }
+            } else if e.is_connect() {
+                ClientError::Unreachable { endpoint, why }
             } else {
-                ClientError::Lost { why: causes(&e), trace_id: trace_id.clone() }
+                ClientError::Lost { why, trace_id: trace_id.clone() }
             }
         })?;
         let request_id = header(response.headers(), "x-request-id");
-        let arrived = Arrived { response, request_id, trace_id };
-        if arrived.response.status().is_success() { Ok(arrived) } else { Err(arrived.problem().await) }
+        Ok(Arrived { response, request_id, trace_id })
     }
 }
 
@@ -447,24 +466,6 @@ fn causes(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_sockets_and_loopback_addresses_are_endpoints() {
-        for good in ["/run/walletd.sock", "http://127.0.0.1:7117", "http://[::1]:7117/", "http://localhost:80"] {
-            assert!(good.parse::<Endpoint>().is_ok(), "{good}");
-        }
-        for bad in [
-            "http://10.0.0.1:80",
-            "https://127.0.0.1",
-            "http://me:secret@127.0.0.1",
-            "http://127.0.0.1/v1",
-            "http://localhost.example.com",
-            "walletd.sock",
-            "",
-        ] {
-            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn segments_are_percent_encoded() {

@@ -79,8 +79,8 @@ codes! {
     "not_found" 404 NOT_FOUND false "There is no such thing" "Check the id: it is compared byte by byte, capital letters included.";
     "unknown_wallet" 404 NOT_FOUND false "There is no such wallet" "Check the id: it is compared byte by byte, capital letters included. walletctl wallet list shows them.";
     "unknown_transaction" 404 NOT_FOUND false "There is no such transaction" "walletctl tx list shows them; tx show --key finds one by its key.";
-    "not_signed_in" 401 NOT_SIGNED_IN false "The caller is not known" "Sign in, or use the daemon's own socket as its user.";
-    "forbidden" 403 FORBIDDEN false "The caller may not do this" "walletctl api GET /v1/whoami shows who you are to the daemon, and what you may do.";
+    "not_signed_in" 401 NOT_SIGNED_IN false "The caller is not known" "Sign in (walletctl auth login), or use the daemon's own socket as its user.";
+    "forbidden" 403 FORBIDDEN false "The caller may not do this" "walletctl auth whoami shows who you are to the daemon, and what you may do.";
     "insufficient_funds" 422 REFUSED false "The wallet does not hold enough" "Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).";
     "wallet_frozen" 422 REFUSED false "The wallet is frozen" "walletctl wallet show tells; walletctl wallet unfreeze lets money move again.";
     "wallet_closed" 422 REFUSED false "The wallet is closed" "A closed wallet never moves money again. Use another.";
@@ -104,6 +104,12 @@ codes! {
     "disk_full" 507 TRY_AGAIN true "Nothing happened: the ledger's disk is full" "Make room, then try again: the daemon goes on by itself.";
     "clock_skew" 503 TRY_AGAIN true "Nothing happened: the daemon's clock cannot be trusted" "Set the clock right (timedatectl). If the clock is right after a correction, restart walletd.";
     "unreachable" 0 TRY_AGAIN true "Nothing happened: the daemon does not answer" "Start it (walletd serve), or check the context (walletctl context show).";
+    "untrusted_server" 0 CONFIGURATION false "Nothing happened: no trusted connection to the server" "Check the URL's host and port. If its certificate is of your own authority, name that: walletctl context set NAME --ca-file FILE.";
+    "login_expired" 0 NOT_SIGNED_IN false "The sign-in was not finished in time" "Start again: walletctl auth login.";
+    "login_denied" 0 DECLINED false "The sign-in was denied in the browser" "Start again (walletctl auth login), and grant access there.";
+    "issuer_unavailable" 0 TRY_AGAIN true "Nothing happened: the issuer of tokens does not answer" "Try again. walletctl auth status names the issuer.";
+    "issuer_changed" 0 CONFIGURATION false "The daemon names another issuer than before" "Ask whoever runs the daemon. If it is meant, confirm it at a terminal (walletctl auth login), or pin it: walletctl context set NAME --issuer URL.";
+    "no_keyring" 0 CONFIGURATION false "There is no keyring that keeps tokens here" "Sign in with --insecure-storage to keep them in a file of mode 0600, or start a Secret Service such as gnome-keyring.";
     "configuration" 0 CONFIGURATION false "The configuration is not usable" "walletctl config show --origin (or walletd config check) names the setting and where it comes from.";
     "declined" 0 DECLINED false "Declined: nothing was sent" "Answer y to go on, or give --yes.";
     "interrupted" 0 INTERRUPTED false "Interrupted before anything was sent" "Run it again.";

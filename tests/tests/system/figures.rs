@@ -7,7 +7,7 @@ fn figures(log: &str) -> String {
     let address = log.lines().find_map(|line| line.split_once("serving metrics address=")).unwrap().1;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = wallet_tests::http().build().unwrap();
         client.get(format!("http://{}/metrics", address.trim())).send().await.unwrap().text().await.unwrap()
     })
 }

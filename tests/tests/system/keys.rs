@@ -10,7 +10,7 @@ const CLIENTS: usize = 64;
 const KEYS: usize = 10_000;
 
 fn client(world: &World) -> reqwest::Client {
-    reqwest::Client::builder().unix_socket(world.socket()).build().unwrap()
+    wallet_tests::http().unix_socket(world.socket()).build().unwrap()
 }
 
 async fn post(client: &reqwest::Client, path: &str, key: &str, body: &Value) -> (u16, Value) {

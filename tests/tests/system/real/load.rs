@@ -158,7 +158,7 @@ struct Work {
 }
 
 async fn client(number: usize, socket: PathBuf, work: Work) {
-    let client = reqwest::Client::builder().unix_socket(socket).timeout(PATIENCE).build().unwrap();
+    let client = wallet_tests::http().unix_socket(socket).timeout(PATIENCE).build().unwrap();
     let mut state = number as u64 + 1;
     for step in 0.. {
         if work.stop.load(Ordering::Relaxed) {

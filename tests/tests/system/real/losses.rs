@@ -30,7 +30,7 @@ type Answer = (String, u64, Decimal);
 /// Asks for cached balances, one wallet after the other, until it is told to stop.
 fn ask(world: &World, wallets: &[String], stop: &AtomicBool) -> Vec<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = reqwest::Client::builder().unix_socket(world.socket()).build().unwrap();
+    let client = wallet_tests::http().unix_socket(world.socket()).build().unwrap();
     let mut answers = Vec::new();
     runtime.block_on(async {
         for wallet in wallets.iter().cycle() {

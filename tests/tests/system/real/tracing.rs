@@ -25,7 +25,7 @@ impl Spans {
     fn ask(jaeger: &str, id: &str) -> Self {
         let url = format!("{jaeger}/api/traces/{id}");
         let answer = runtime().block_on(async {
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let client = wallet_tests::http().build().unwrap();
             client.get(url).send().await.unwrap().json::<Value>().await.unwrap()
         });
         let trace = &answer["data"][0];
