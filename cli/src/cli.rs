@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        api, asset, audit, balance, batch, bench, config, context, daemon, explain, export, intent, money, statement,
-        transaction, wallet,
+        api, asset, audit, auth, balance, batch, bench, config, context, daemon, explain, export, intent, money,
+        statement, transaction, wallet,
     },
     output::{Color, Format},
 };
@@ -22,8 +22,8 @@ use crate::{
   walletctl deposit --to w_42 --amount 100 --asset EUR
   walletctl balance w_42 --at 2026-01-31 --tz Europe/Lisbon
 
-Exit codes: 0 done, 2 usage, 3 not found, 5 forbidden, 6 refused, 7 key conflict, 8 batch with refusals,
-9 verification failed, 10 declined, 11 outcome unknown, 75 try again, 78 configuration, 130 interrupted.
+Exit codes: 0 done, 2 usage, 3 not found, 4 not signed in, 5 forbidden, 6 refused, 7 key conflict,
+8 batch with refusals, 9 verification failed, 10 declined, 11 outcome unknown, 75 try again, 78 configuration, 130 interrupted.
 walletctl explain CODE tells more of any error code."
 )]
 pub struct Cli {
@@ -57,7 +57,7 @@ pub struct Global {
     /// Socket of the daemon
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<String>,
-    /// Address of the daemon: http:// and a loopback address
+    /// Address of the daemon: https://, or http:// and a loopback address
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
     /// Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)
@@ -92,6 +92,9 @@ pub enum Command {
     /// The audit trail
     #[command(subcommand, after_help = audit::EXAMPLE)]
     Audit(audit::Command),
+    /// Signing in
+    #[command(subcommand, after_help = auth::EXAMPLE)]
+    Auth(auth::Command),
     /// Writes that a crash or a lost answer left open
     #[command(subcommand, after_help = intent::EXAMPLE)]
     Intent(intent::Command),

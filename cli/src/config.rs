@@ -10,6 +10,7 @@ use wallet_api::client::Endpoint;
 use wallet_core::{money::Quantity, time::calendar::Zone};
 
 use crate::{
+    auth::identity::{self, Identity},
     env::Env,
     error::CliError,
     output::Format,
@@ -38,6 +39,30 @@ pub struct Named {
     /// The daemon's socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
+    /// Who issues tokens for the daemon: remembered when somebody signs in, or pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The client walletctl is to the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Certificate authorities besides the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// The file with the client's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<String>,
+    /// The systemd credential with the client's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_credential: Option<String>,
+    /// The file with the client's private key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<String>,
+    /// The systemd credential with the client's private key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_credential: Option<String>,
+    /// The key's id at the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
     /// The zone of dates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tz: Option<String>,
@@ -123,6 +148,8 @@ pub struct Settings {
     pub context: Setting<String>,
     /// Where the daemon is.
     pub endpoint: Setting<Endpoint>,
+    /// Who walletctl is to the daemon's issuer; of no concern on a socket.
+    pub identity: Identity,
     /// The zone of dates.
     pub tz: Setting<String>,
     /// The form of output.
@@ -185,8 +212,10 @@ impl Settings {
         });
         let confirm_above = confirm_above.transpose()?;
         let said = |yes: bool| if yes { from() } else { Origin::Default };
+        let endpoint = endpoint(flags, env, &named, &context.value, paths)?;
         Ok(Self {
-            endpoint: endpoint(flags, env, &named, &context.value, paths)?,
+            identity: identity::resolve(&endpoint, env, &named, &context.value)?,
+            endpoint,
             tz,
             output,
             protected: Setting { value: named.protected, origin: said(named.protected) },
@@ -320,7 +349,7 @@ mod tests {
         assert_eq!(exit(both, Env::of([]), &file()), 78);
         assert_eq!(exit(Flags { context: Some("nope".into()), ..Flags::default() }, Env::of([]), &file()), 78);
         assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_OUTPUT", "xml")]), &file()), 78);
-        assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_URL", "http://example.com")]), &file()), 78);
+        assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_URL", "http://10.0.0.1")]), &file()), 78);
         assert!(toml::from_str::<File>("[contexts.a]\npasword = 1").is_err());
     }
 }

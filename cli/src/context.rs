@@ -1,8 +1,8 @@
 //! What a command is given: settings, files, the daemon, the person, and the output.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, sync::Arc};
 
-use wallet_api::client::Client;
+use wallet_api::client::{Client, Endpoint, Trust};
 use wallet_core::{
     money::Quantity,
     time::{
@@ -12,6 +12,7 @@ use wallet_core::{
 };
 
 use crate::{
+    auth::{http::trust, session::Session},
     cli::Global,
     config::{File, Flags, Origin, Settings},
     env::{Env, now},
@@ -33,8 +34,11 @@ pub struct Context {
     pub flight: Flight,
     /// The person at the terminal, if any.
     pub prompt: Prompt,
+    /// The environment's variables.
+    pub env: Env,
     out: Out,
     api: OnceCell<Client>,
+    session: OnceCell<Arc<Session>>,
     tracing: Tracing,
 }
 
@@ -65,7 +69,7 @@ impl Build {
         let prompt = Prompt::terminal(self.format().is_json());
         let out = Out::stdout(self.settings.output.value, self.fields, self.color, &self.env);
         let tracing = Tracing::begin(&self.env, self.verbose);
-        Context { tracing, ..Context::with(self.settings, self.paths, self.flight, prompt, out) }
+        Context { tracing, env: self.env, ..Context::with(self.settings, self.paths, self.flight, prompt, out) }
     }
 }
 
@@ -91,7 +95,8 @@ impl Context {
     /// A context of these parts.
     pub fn with(settings: Settings, paths: Paths, flight: Flight, prompt: Prompt, out: Out) -> Self {
         let tracing = Tracing::default();
-        Self { settings, paths, flight, prompt, out, api: OnceCell::new(), tracing }
+        let (api, session, env) = (OnceCell::new(), OnceCell::new(), Env::process());
+        Self { settings, paths, flight, prompt, env, out, api, session, tracing }
     }
 
     /// The daemon; nothing is connected before the first request.
@@ -99,11 +104,28 @@ impl Context {
         if let Some(client) = self.api.get() {
             return Ok(client);
         }
-        let client = Client::new(self.settings.endpoint.value.clone())?.traced(self.tracing.trace().clone());
+        let endpoint = self.settings.endpoint.value.clone();
+        let client = match self.session() {
+            None => Client::new(endpoint)?,
+            Some(session) => {
+                let trust = match endpoint {
+                    Endpoint::Https(_) => trust(session.identity.ca_file.as_ref())?,
+                    _ => Trust::default(),
+                };
+                Client::trusting(endpoint, &trust)?.bearing(session.clone())
+            }
+        };
+        let client = client.traced(self.tracing.trace().clone());
         if self.tracing.is_told() {
             self.prompt.note(&format!("trace: {}", self.tracing.trace().id()));
         }
         Ok(self.api.get_or_init(|| client))
+    }
+
+    /// Who asks; none on a socket, where nobody signs in.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        let url = self.settings.endpoint.value.url()?;
+        Some(self.session.get_or_init(|| Session::new(url, &self.settings.identity, &self.paths, &self.env)))
     }
 
     /// What the requests are part of.

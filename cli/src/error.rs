@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 use wallet_api::{
-    client::ClientError,
+    client::{BearerError, ClientError},
     problem::{Problem, code},
 };
 
@@ -210,6 +210,14 @@ impl From<ClientError> for CliError {
         match error {
             ClientError::Problem(problem) => (*problem).into(),
             ClientError::Unreachable { .. } => Self::new("unreachable", message),
+            ClientError::Untrusted { .. } => Self::new("untrusted_server", message),
+            ClientError::Bearer(BearerError { code, hint, .. }) => {
+                let error = Self::new(code, message);
+                match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
             ClientError::Lost { trace_id, .. } => Self::new("unavailable", message)
                 .hint("Try again. If it stays, look at the daemon's log.")
                 .request(None, Some(trace_id)),

@@ -5,6 +5,7 @@
 //! a thread of its own while the first one waits for signals, so that Ctrl-C is answered at once
 //! whatever the command is doing, and the answer says whether something was already sent.
 
+pub mod auth;
 pub mod batch;
 pub mod bench;
 pub mod cli;

@@ -56,6 +56,25 @@ impl Prompt {
         let _ = writeln!(self.output.borrow_mut(), "{}", sanitize(text));
     }
 
+    /// Tells the person what they cannot go on without, whatever the form of output.
+    pub fn say(&self, text: &str) {
+        let mut output = self.output.borrow_mut();
+        for line in text.lines() {
+            // Where it cannot be shown, waiting for the person ends by itself.
+            let _ = writeln!(output, "{}", sanitize(line));
+        }
+        let _ = output.flush();
+    }
+
+    /// Asks a question whose answer is no unless somebody says yes; none if nobody is there.
+    pub fn agrees(&self, question: &str) -> Result<Option<bool>, CliError> {
+        if !self.interactive {
+            return Ok(None);
+        }
+        let answer = self.ask(&format!("{question} [y/N] "))?;
+        Ok(Some(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")))
+    }
+
     /// Asks before a write. Yes is `y` or `yes`; for much money, the amount itself.
     pub fn confirm(&self, summary: &str, typed: Option<&str>) -> Result<(), CliError> {
         if !self.interactive {

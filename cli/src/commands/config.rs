@@ -4,6 +4,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
+    auth::identity::Identity,
+    config::Settings,
     context::Context,
     error::CliError,
     output::{Cell, Meta, Record},
@@ -51,6 +53,24 @@ impl Record for Row {
     }
 }
 
+/// Where the identity comes from: all of it from where the URL does.
+fn whose(settings: &Settings) -> String {
+    match &settings.identity.context {
+        Some(name) => format!("context {name}"),
+        None if settings.identity == Identity::default() => "default".into(),
+        None => "variables WALLETCTL_ISSUER, WALLETCTL_CLIENT ...".into(),
+    }
+}
+
+fn credentials(settings: &Settings) -> String {
+    let credentials = &settings.identity.credentials;
+    match credentials.place() {
+        Some(place) => format!("{} ({place})", credentials.kind()),
+        None if settings.endpoint.value.url().is_none() => "socket".into(),
+        None => credentials.kind().into(),
+    }
+}
+
 /// Runs one.
 pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     let Command::Show(args) = command;
@@ -60,6 +80,9 @@ pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     let rows = [
         row("context", s.context.value.clone(), s.context.origin.to_string()),
         row("daemon", s.endpoint.value.to_string(), s.endpoint.origin.to_string()),
+        row("issuer", s.identity.issuer.clone().unwrap_or_default(), whose(s)),
+        row("client", s.identity.client.clone(), whose(s)),
+        row("credentials", credentials(s), whose(s)),
         row("tz", s.tz.value.clone(), s.tz.origin.to_string()),
         row("output", s.output.value.as_str().into(), s.output.origin.to_string()),
         row("protected", s.protected.value.to_string(), s.protected.origin.to_string()),

@@ -1,11 +1,14 @@
 //! `walletctl context`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use wallet_api::client::Endpoint;
 use wallet_core::{money::Quantity, time::calendar::Zone};
 
 use crate::{
+    auth::identity::of_named,
     config::{DEFAULT_CONTEXT, File, Named},
     context::Context,
     error::CliError,
@@ -41,13 +44,16 @@ pub struct Use {
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl context set prod --daemon /run/walletd/walletd.sock --zone Europe/Lisbon --protected true --confirm-above 1000
-  walletctl context set test --daemon http://127.0.0.1:7117")]
+  walletctl context set test --daemon http://127.0.0.1:7117
+  walletctl context set night --daemon https://wallet.example --issuer https://wallet.example/auth/realms/wallet --client cron --secret-file /etc/walletctl/secret")]
 pub struct Set {
     /// Its name
     name: String,
-    /// The daemon: a socket's absolute path, or http:// and a loopback address
+    /// The daemon: a socket's absolute path, https://, or http:// and a loopback address
     #[arg(long, value_name = "PATH|URL")]
     daemon: Option<String>,
+    #[command(flatten)]
+    who: Who,
     /// Zone of dates
     #[arg(long, value_name = "ZONE")]
     zone: Option<Zone>,
@@ -60,6 +66,62 @@ pub struct Set {
     /// Above this amount, of any asset, a person types the amount
     #[arg(long, value_name = "AMOUNT")]
     confirm_above: Option<Quantity>,
+}
+
+/// Who walletctl is there. A secret is never given here, only where it is.
+#[derive(Args)]
+struct Who {
+    /// Pin who issues the daemon's tokens
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The client walletctl is to the issuer; walletctl unless told otherwise
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// Certificate authorities besides the system's, PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Sign in as the client itself, with the secret in this file
+    #[arg(long, value_name = "FILE", group = "credentials")]
+    secret_file: Option<PathBuf>,
+    /// The same, with the secret in a systemd credential
+    #[arg(long, value_name = "NAME", group = "credentials")]
+    secret_credential: Option<String>,
+    /// Sign in as the client itself, with the private key in this file, PEM
+    #[arg(long, value_name = "FILE", group = "credentials")]
+    key_file: Option<PathBuf>,
+    /// The same, with the key in a systemd credential
+    #[arg(long, value_name = "NAME", group = "credentials")]
+    key_credential: Option<String>,
+    /// The key's id at the issuer, if it knows several
+    #[arg(long, value_name = "ID")]
+    key_id: Option<String>,
+    /// People sign in: no secret or key any more
+    #[arg(long, value_name = "YES", group = "credentials")]
+    login: Option<bool>,
+}
+
+impl Who {
+    /// Changes what is named. One way to sign in takes the place of another.
+    fn apply(self, named: &mut Named) -> Result<(), CliError> {
+        let path = |path: Option<PathBuf>| -> Result<Option<String>, CliError> {
+            let Some(path) = path else { return Ok(None) };
+            let whole = std::path::absolute(&path).map_err(|e| CliError::usage(format!("{}: {e}", path.display())))?;
+            let text = whole.into_os_string().into_string();
+            text.map(Some).map_err(|_| CliError::usage(format!("{}: a path must be UTF-8", path.display())))
+        };
+        let ways = [path(self.secret_file)?, self.secret_credential, path(self.key_file)?, self.key_credential];
+        if self.login == Some(true) || ways.iter().any(Option::is_some) {
+            [named.secret_file, named.secret_credential, named.key_file, named.key_credential] = ways;
+        }
+        if named.key_file.is_none() && named.key_credential.is_none() {
+            named.key_id = None;
+        }
+        named.key_id = self.key_id.or(named.key_id.take());
+        named.issuer = self.issuer.or(named.issuer.take());
+        named.client = self.client.or(named.client.take());
+        named.ca_file = path(self.ca_file)?.or(named.ca_file.take());
+        of_named(named, "context set").map(drop).map_err(|e| CliError::usage(e.message.clone()))
+    }
 }
 
 /// Show one context, or all
@@ -83,6 +145,7 @@ struct Row {
 impl Record for Row {
     const COLUMNS: &'static [&'static str] =
         &["name", "current", "socket", "url", "tz", "output", "protected", "confirm_above"];
+    const MORE: &'static [&'static str] = &["issuer", "client", "credentials", "secret", "ca_file"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {
@@ -94,6 +157,16 @@ impl Record for Row {
             "output" => Cell::maybe(self.named.output.map(Format::as_str)),
             "protected" => Cell::Bool(self.named.protected),
             "confirm_above" => Cell::maybe_amount(self.named.confirm_above.as_deref()),
+            "issuer" => Cell::maybe(self.named.issuer.as_deref()),
+            "client" => Cell::maybe(self.named.client.as_deref()),
+            "ca_file" => Cell::maybe(self.named.ca_file.as_deref()),
+            // What contradicts itself is told when the context is used.
+            "credentials" => of_named(&self.named, &self.name).map_or(Cell::None, |who| {
+                if self.named.url.is_some() { Cell::text(who.credentials.kind()) } else { Cell::None }
+            }),
+            "secret" => of_named(&self.named, &self.name).map_or(Cell::None, |who| {
+                who.credentials.place().map_or(Cell::None, |place| Cell::owned(place.to_string()))
+            }),
             _ => Cell::None,
         }
     }
@@ -129,9 +202,10 @@ fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
         let endpoint: Endpoint = daemon.parse().map_err(|e| CliError::usage(format!("--daemon: {e}")))?;
         (named.socket, named.url) = match endpoint {
             Endpoint::Socket(_) => (Some(daemon), None),
-            Endpoint::Http(url) => (None, Some(url)),
+            Endpoint::Http(url) | Endpoint::Https(url) => (None, Some(url)),
         };
     }
+    args.who.apply(named)?;
     if let Some(zone) = args.zone {
         named.tz = Some(zone.to_string());
     }

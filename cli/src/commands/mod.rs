@@ -3,6 +3,7 @@
 pub mod api;
 pub mod asset;
 pub mod audit;
+pub mod auth;
 pub mod balance;
 pub mod batch;
 pub mod bench;
@@ -38,6 +39,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
         Command::Batch(command) => batch::run(ctx, command).await,
         Command::Export(command) => export::run(ctx, command).await,
         Command::Audit(command) => audit::run(ctx, command).await,
+        Command::Auth(command) => auth::run(ctx, command).await,
         Command::Intent(command) => intent::run(ctx, command).await,
         Command::Context(command) => context::run(ctx, command),
         Command::Config(command) => config::run(ctx, command),
