@@ -35,7 +35,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_needs_command" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_needs_command" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_needs_command" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_needs_command" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_needs_command" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_needs_command" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_needs_command" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_needs_command" -s V -l version -d 'Print version'
@@ -50,10 +50,12 @@ complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "statement" -d '
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "batch" -d 'Many commands from a file'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "export" -d 'Files of balances, transactions or the journal'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "audit" -d 'The audit trail'
+complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "auth" -d 'Signing in'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "intent" -d 'Writes that a crash or a lost answer left open'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "context" -d 'Named daemons and how to treat them'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "config" -d 'Settings'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "daemon" -d 'The daemon'
+complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "doctor" -d 'Find what would go wrong: folders, sign-in, daemon, clocks, certificate; at night, with nobody there'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "explain" -d 'Explain an error code, or list them all'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "api" -d 'Send any request to the daemon and print its answer as it is'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "bench" -d 'Measure a scratch daemon: what it does, beside the raw limits of this machine'
@@ -71,7 +73,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and not __fish_seen_subcommand_from list register" -f -a "list" -d 'List every asset: the registered ones, then ISO 4217\'s'
@@ -87,7 +89,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -l registered -d 'Only the registered ones'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -104,7 +106,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand asset; and __fish_seen_subcommand_from register" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -120,7 +122,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and not __fish_seen_subcommand_from create import list show freeze unfreeze close set-limit" -f -a "create" -d 'Open a wallet'
@@ -149,7 +151,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -165,7 +167,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
@@ -187,7 +189,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l all -d 'All of them'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -202,7 +204,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l reason -d 'Why; kept in the audit trail' -r
@@ -218,7 +220,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from freeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -236,7 +238,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from unfreeze" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -254,7 +256,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -273,7 +275,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from set-limit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -296,7 +298,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand deposit" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -319,7 +321,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand withdraw" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -343,7 +345,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand transfer" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -359,7 +361,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and not __fish_seen_subcommand_from list show reverse" -f -a "list" -d 'List transactions, newest recorded first'
@@ -384,7 +386,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -l all -d 'All of them'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -400,7 +402,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l effective-at -d 'When it counts, not before the original: a date (its first instant) or an instant; now when left out' -r
@@ -417,7 +419,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l allow-negative -d 'Let the paying wallet go below its limit'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l dry-run -d 'Only ask the daemon what would happen'
@@ -441,7 +443,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l all-wallets -d 'All wallets, from one cut of the ledger'
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l cached -d 'From the cache: quicker, and says how old it may be'
 complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -461,7 +463,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l all -d 'All of them'
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -s h -l help -d 'Print help'
@@ -476,7 +478,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and not __fish_seen_subcommand_from validate run status resume report" -f -a "validate" -d 'Check a batch file without sending anything'
@@ -498,7 +500,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
@@ -522,7 +524,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l atomic -d 'All rows or none, as one request of at most 5,000 rows'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l again -d 'Ask for every row again, refused ones included; what happened replays'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from run" -l dry-run -d 'Only ask what would happen (at most 5,000 rows)'
@@ -543,7 +545,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l format -d 'Its format; by its name when left out (.ndjson and .jsonl are NDJSON)' -r -f -a "csv\t'Comma-separated values, header by name'
@@ -561,7 +563,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Go on without a question'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -580,7 +582,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l failed -d 'Only rows that were refused or in conflict'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -l force -d 'Replace the file if it is there'
 complete -c walletctl -n "__fish_walletctl_using_subcommand batch; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -596,7 +598,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and not __fish_seen_subcommand_from balances transactions journal verify" -f -a "balances" -d 'Write what all wallets hold, at a moment or over time'
@@ -625,7 +627,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -l force -d 'Replace the file if it is there'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from balances" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -649,7 +651,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -l force -d 'Replace the file if it is there'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from transactions" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -671,7 +673,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -l force -d 'Replace the file if it is there'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from journal" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -686,7 +688,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand export; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -700,7 +702,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "list" -d 'List records of the audit trail, newest first'
@@ -723,7 +725,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l all -d 'All of them'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -739,10 +741,104 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l stores -d 'Every store that follows the ledger as well: audit trail, events, wallet rows, cached balances'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "login" -d 'Sign in: a page is opened in a browser, on this machine or another, and walletctl waits for it'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "logout" -d 'Sign out: the issuer is told to end the sign-in, and nothing of it is kept here'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "status" -d 'Show who is signed in, where, and for how long; asks nobody. Exits 4 if nobody is'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "token" -d 'Print an access token, renewed if need be: for other programs that call the daemon'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "whoami" -d 'Show who you are to the daemon, and what you may do'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l qr -d 'Show the page\'s address as a QR code too'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l no-browser -d 'Do not open a browser here'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l insecure-storage -d 'Keep the tokens in a file of mode 0600, where there is no keyring'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -l with-token -d 'Read an access token from stdin in the place of a sign-in; it cannot be renewed'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from logout" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l expires-within -d 'Exit 4 too if the sign-in ends within this time: a number and s, m, h or d' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
@@ -754,7 +850,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -f -a "list" -d 'List the writes whose outcome is not known'
@@ -772,7 +868,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -786,7 +882,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -800,7 +896,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -l all -d 'All of this context\'s daemon'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -816,7 +912,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
@@ -831,7 +927,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "use" -d 'Make a context the current one'
@@ -848,10 +944,20 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l daemon -d 'The daemon: a socket\'s absolute path, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l daemon -d 'The daemon: a socket\'s absolute path, https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l issuer -d 'Pin who issues the daemon\'s tokens' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l client -d 'The client walletctl is to the issuer; walletctl unless told otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l ca-file -d 'Certificate authorities besides the system\'s, PEM' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l secret-file -d 'Sign in as the client itself, with the secret in this file' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l secret-credential -d 'The same, with the secret in a systemd credential' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l key-file -d 'Sign in as the client itself, with the private key in this file, PEM' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l key-credential -d 'The same, with the key in a systemd credential' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l key-id -d 'The key\'s id at the issuer, if it knows several' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l login -d 'People sign in: no secret or key any more' -r -f -a "true\t''
+false\t''"
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l zone -d 'Zone of dates' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l form -d 'Form of output' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
@@ -871,7 +977,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -885,7 +991,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -899,7 +1005,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Show every setting as it is now'
@@ -914,7 +1020,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each comes from'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
@@ -929,7 +1035,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and not __fish_seen_subcommand_from status" -f -a "status" -d 'Show what the daemon says about itself: version, head of the ledger, projections'
@@ -944,9 +1050,25 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand daemon; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l results -d 'Folder of results files, if batches name one' -r -F
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -l for-cron -d 'As a cron job: no terminal, no keyring, no environment but what it is given'
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
@@ -958,7 +1080,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l data -d 'The body: JSON, @FILE, or @- for stdin (- too)' -r
@@ -974,7 +1096,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand api" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s h -l help -d 'Print help'
@@ -1002,7 +1124,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l running -d 'Measure the daemon of the context instead, and leave wallets and transactions in it'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
@@ -1018,7 +1140,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand completion" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l out -d 'Folder to write a page for every command to' -r -F
@@ -1033,7 +1155,7 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand man" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand man" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
@@ -1047,6 +1169,6 @@ never\t'Never'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l url -d 'Address of the daemon: http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand version" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand version" -s h -l help -d 'Print help'

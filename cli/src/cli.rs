@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        api, asset, audit, auth, balance, batch, bench, config, context, daemon, explain, export, intent, money,
-        statement, transaction, wallet,
+        api, asset, audit, auth, balance, batch, bench, config, context, daemon, doctor, explain, export, intent,
+        money, statement, transaction, wallet,
     },
     output::{Color, Format},
 };
@@ -107,6 +107,7 @@ pub enum Command {
     /// The daemon
     #[command(subcommand, after_help = daemon::EXAMPLE)]
     Daemon(daemon::Command),
+    Doctor(doctor::Doctor),
     Explain(explain::Explain),
     Api(api::Api),
     Bench(bench::Bench),

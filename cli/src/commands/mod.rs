@@ -10,6 +10,7 @@ pub mod bench;
 pub mod config;
 pub mod context;
 pub mod daemon;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod generate;
@@ -44,6 +45,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
         Command::Context(command) => context::run(ctx, command),
         Command::Config(command) => config::run(ctx, command),
         Command::Daemon(command) => daemon::run(ctx, command).await,
+        Command::Doctor(args) => doctor::doctor(ctx, args).await,
         Command::Explain(args) => explain::explain(ctx, args),
         Command::Api(args) => api::api(ctx, args).await,
         Command::Bench(args) => bench::bench(ctx, args).await,

@@ -22,4 +22,5 @@ mod readme;
 mod real;
 mod rebuild;
 mod sample;
+mod sign_in;
 mod storage;
