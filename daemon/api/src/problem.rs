@@ -82,6 +82,7 @@ codes! {
     "not_signed_in" 401 NOT_SIGNED_IN false "The caller is not known" "Sign in (walletctl auth login), or use the daemon's own socket as its user.";
     "forbidden" 403 FORBIDDEN false "The caller may not do this" "walletctl auth whoami shows who you are to the daemon, and what you may do.";
     "insufficient_funds" 422 REFUSED false "The wallet does not hold enough" "Lower the amount, pay money in first, or raise the wallet's limit (walletctl wallet set-limit).";
+    "destination_refused" 422 REFUSED false "Money cannot be sent there" "Ask whoever is to be paid for the wallet's id and asset. Why is not told: it is their business.";
     "wallet_frozen" 422 REFUSED false "The wallet is frozen" "walletctl wallet show tells; walletctl wallet unfreeze lets money move again.";
     "wallet_closed" 422 REFUSED false "The wallet is closed" "A closed wallet never moves money again. Use another.";
     "asset_mismatch" 422 REFUSED false "The wallet holds another asset" "A wallet holds one asset. Use a wallet of this asset.";

@@ -151,6 +151,9 @@ impl Mode {
 pub struct Request {
     /// Who asks.
     pub actor: Actor,
+    /// For somebody bound to their own wallets: their owner. Then every command is a transfer out of a wallet of theirs,
+    /// other wallets are not there, and a destination is refused without a word about it. None reaches any wallet.
+    pub only: Option<Owner>,
     /// The HTTP request, kept in the records it makes.
     pub id: Option<RequestId>,
     /// W3C `traceparent`, kept beside the records, not inside them.
@@ -175,6 +178,7 @@ pub struct OwnKey {
 impl Request {
     /// A request of one command.
     pub fn single(actor: Actor, command: Command) -> Self {
-        Self { actor, id: None, trace: None, mode: Mode::Continue, commands: vec![command], own_key: None }
+        let (commands, mode) = (vec![command], Mode::Continue);
+        Self { actor, only: None, id: None, trace: None, mode, commands, own_key: None }
     }
 }

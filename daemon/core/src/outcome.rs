@@ -136,6 +136,11 @@ pub enum Refusal {
     BeforeOriginal(Timestamp),
     /// Some keys of an atomic group are known and some are not.
     GroupPartlyApplied,
+    /// Money of somebody bound to their own wallets cannot go there: unknown, frozen, closed or of another asset, which
+    /// is not said.
+    Destination(AccountId),
+    /// Somebody bound to their own wallets asked for something other than a transfer.
+    OnlyTransfers,
 }
 
 impl Refusal {
@@ -163,6 +168,8 @@ impl Refusal {
             Self::AlreadyReversed(_) => "already_reversed",
             Self::BeforeOriginal(_) => "before_original",
             Self::GroupPartlyApplied => "group_partly_applied",
+            Self::Destination(_) => "destination_refused",
+            Self::OnlyTransfers => "forbidden",
         }
     }
 }
@@ -195,6 +202,8 @@ impl fmt::Display for Refusal {
             Self::AlreadyReversed(by) => write!(f, "it was reversed before, by {by}"),
             Self::BeforeOriginal(at) => write!(f, "a reversal cannot count before its original, {at}"),
             Self::GroupPartlyApplied => f.write_str("some keys of this group were used before and some were not"),
+            Self::Destination(id) => write!(f, "money of this asset cannot be sent to {id}"),
+            Self::OnlyTransfers => f.write_str("only transfers out of one's own wallets are allowed"),
         }
     }
 }

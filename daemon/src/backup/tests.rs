@@ -21,7 +21,7 @@ fn key(text: &str) -> ScopedKey {
 
 fn request(commands: Vec<Command>) -> Request {
     let actor = Actor::system();
-    Request { actor, id: None, trace: None, mode: Mode::Continue, commands, own_key: None }
+    Request { actor, only: None, id: None, trace: None, mode: Mode::Continue, commands, own_key: None }
 }
 
 fn deposit(number: u32) -> Command {

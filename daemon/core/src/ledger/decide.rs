@@ -182,7 +182,7 @@ impl Decider {
         let recorded_at = self.next_time();
         let default_effective = group.map_or(recorded_at, |(_, first)| first);
         let moment = rules::Moment { recorded_at, default_effective };
-        let event = match rules::judge(&self.decision.state, &command.action, moment) {
+        let event = match rules::judge(&self.decision.state, request.only.as_ref(), &command.action, moment) {
             Ok(event) => event,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };

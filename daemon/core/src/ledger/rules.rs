@@ -8,7 +8,7 @@ use crate::{
     account::{Account, Status},
     asset::{Asset, AssetCode},
     command::{Action, Move, OpenWallet, Reverse, SetLimit, SetStatus, StatusChange},
-    ids::{AccountId, WalletId},
+    ids::{AccountId, Owner, WalletId},
     journal::{Event, Leg, Reverses, Transaction, TransactionKind, WalletOpened},
     money::{Amount, Balance},
     outcome::Refusal,
@@ -22,9 +22,11 @@ pub(super) struct Moment {
     pub(super) default_effective: Timestamp,
 }
 
-pub(super) fn judge(state: &State, action: &Action, moment: Moment) -> Result<Event, Refusal> {
+/// `only` is whose wallets alone the command may take money out of: see [`crate::command::Request::only`].
+pub(super) fn judge(state: &State, only: Option<&Owner>, action: &Action, moment: Moment) -> Result<Event, Refusal> {
     match action {
-        Action::Move(moved) => movement(state, moved, moment).map(Event::Transaction),
+        Action::Move(moved) => movement(state, only, moved, moment).map(Event::Transaction),
+        _ if only.is_some() => Err(Refusal::OnlyTransfers),
         Action::Reverse(reverse) => reversal(state, reverse, moment).map(Event::Transaction),
         Action::OpenWallet(open) => opening(state, open, moment).map(Event::WalletOpened),
         Action::SetStatus(set) => status(state, set),
@@ -50,7 +52,11 @@ fn effective(asked: Option<Timestamp>, moment: Moment) -> Result<Timestamp, Refu
     }
 }
 
-fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, Refusal> {
+fn movement(state: &State, only: Option<&Owner>, moved: &Move, moment: Moment) -> Result<Transaction, Refusal> {
+    let bound = only.is_some();
+    if bound && (moved.from.is_none() || moved.to.is_none()) {
+        return Err(Refusal::OnlyTransfers);
+    }
     let asset = asset(state, moved.asset)?;
     let amount = Amount::new(moved.amount, asset.scale).map_err(Refusal::Amount)?;
     // Also true of a move without any wallet, which no edge lets through.
@@ -64,10 +70,18 @@ fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, 
     };
     let side =
         |id: &Option<WalletId>| id.as_ref().map_or_else(|| Ok(outside()), |id| wallet(state, id).map(Cow::Borrowed));
-    let (from, to) = (side(&moved.from)?, side(&moved.to)?);
-    for account in [&from, &to] {
-        open_for(account, asset.code, effective_at)?;
+    let from = side(&moved.from)?;
+    if bound && from.owner.as_ref() != only {
+        return Err(Refusal::UnknownWallet(from.id.clone()));
     }
+    // What is the matter with it is its owner's business.
+    let hidden = |refusal| match &moved.to {
+        Some(id) if bound => Refusal::Destination(AccountId::Wallet(id.clone())),
+        _ => refusal,
+    };
+    let to = side(&moved.to).map_err(hidden)?;
+    open_for(&from, asset.code, effective_at)?;
+    open_for(&to, asset.code, effective_at).map_err(hidden)?;
     Ok(Transaction {
         kind: content::kind(moved),
         amount,
@@ -77,7 +91,7 @@ fn movement(state: &State, moved: &Move, moment: Moment) -> Result<Transaction, 
         memo: moved.memo.clone(),
         meta: moved.meta.clone(),
         debit: leg(&from, amount.debit(), effective_at, false)?,
-        credit: leg(&to, amount.credit(), effective_at, false)?,
+        credit: leg(&to, amount.credit(), effective_at, false).map_err(hidden)?,
         reverses: None,
     })
 }

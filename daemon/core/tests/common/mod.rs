@@ -74,7 +74,8 @@ pub(crate) fn moved(from: Option<&str>, to: Option<&str>, amount: &str, asset: &
 }
 
 pub(crate) fn request(mode: Mode, own_key: Option<OwnKey>, commands: Vec<Command>) -> Request {
-    Request { actor: "uid:1000".parse().unwrap(), id: None, trace: None, mode, commands, own_key }
+    let actor = "uid:1000".parse().unwrap();
+    Request { actor, only: None, id: None, trace: None, mode, commands, own_key }
 }
 
 /// The balance at (T, K) as an engine finds it: two look-ups a run, the overflow summed.

@@ -134,6 +134,7 @@ fn split(
     for commands in request.commands.chunks(PART) {
         let part = Request {
             actor: request.actor.clone(),
+            only: request.only.clone(),
             id: request.id.clone(),
             trace: request.trace.clone(),
             mode: request.mode,

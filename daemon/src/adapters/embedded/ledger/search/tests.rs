@@ -45,8 +45,8 @@ fn id(name: &str) -> WalletId {
 async fn commit(ledger: &FjallLedger, key: &str, actions: Vec<Action>) {
     let key = |n| ScopedKey::shared(format!("{key}-{n}").parse().unwrap());
     let commands = actions.into_iter().zip(0..).map(|(action, n)| Command { key: key(n), action }).collect();
-    let request =
-        Request { actor: Actor::system(), id: None, trace: None, mode: Mode::Continue, commands, own_key: None };
+    let (actor, mode) = (Actor::system(), Mode::Continue);
+    let request = Request { actor, only: None, id: None, trace: None, mode, commands, own_key: None };
     let answers = ledger.commit(&[request]).await.unwrap();
     let [Answer::Outcomes { outcomes, .. }] = answers.as_slice() else { panic!("{answers:?}") };
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Ok(_))), "{outcomes:?}");
