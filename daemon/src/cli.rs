@@ -101,6 +101,13 @@ enum Command {
     /// A bare loop of the ledger's inserts, without the ledger: the raw limit for benchmarks
     #[command(hide = true)]
     BenchRaw(rawbench::BenchRaw),
+    /// Print who may do what: every action, and what each role reaches by it
+    #[command(after_help = "Example:\n  walletd authz")]
+    Authz {
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  walletd openapi > openapi.json")]
     Openapi,
@@ -172,6 +179,8 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         }
         Command::Recover { yes } => print(&wait(operate::recover::recover(config, yes))?)?,
         Command::BenchRaw(args) => print(&rawbench::run(&args)?)?,
+        Command::Authz { json: true } => print(&crate::gateway::authz::in_json())?,
+        Command::Authz { json: false } => print(&crate::gateway::authz::in_text())?,
         Command::Openapi => print(&(crate::gateway::openapi().to_pretty_json()? + "\n"))?,
     }
     Ok(ExitCode::SUCCESS)

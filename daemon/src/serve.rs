@@ -54,6 +54,8 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     }
     tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout(), reload(certificate)));
     if let Some(tcp) = &tcp {
+        let scheme = if config.gateway.cert_file.is_some() { "https" } else { "http" };
+        daemon.edge.metadata.listening(format!("{scheme}://{}", tcp.address()));
         tracing::info!(address = %tcp.address(), tls = config.gateway.cert_file.is_some(), "listening on TCP");
     }
     let head = daemon.services.status.head().await.map_err(anyhow::Error::from)?;

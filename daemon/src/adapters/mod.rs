@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod embedded;
 pub mod finding;
+pub mod issuer;
 pub mod kafka;
 pub mod mongo;
 pub mod mysql;

@@ -19,15 +19,22 @@ pub(super) fn identify(access: Access) -> anyhow::Result<Identify> {
         roles: Arc::new([Role::Operator, Role::Auditor]),
         permissions: Arc::new([Permission::Backdate, Permission::Admin]),
         owner: None,
+        token: None,
     };
     Ok(Arc::new(move |peer: Peer| {
         if peer.uid == own {
             return Some(me.clone());
         }
         let found = access.peers.iter().find(|known| known.uid == Some(peer.uid) || known.gid == Some(peer.gid))?;
+        let actor = actor(peer.uid).ok()?;
+        let scope = if found.roles.contains(&config::Role::User) && !found.roles.contains(&config::Role::Operator) {
+            KeyScope::User(actor.as_str().into())
+        } else {
+            KeyScope::Shared
+        };
         Some(Caller {
-            actor: actor(peer.uid).ok()?,
-            scope: KeyScope::Shared,
+            actor,
+            scope,
             roles: found
                 .roles
                 .iter()
@@ -45,7 +52,8 @@ pub(super) fn identify(access: Access) -> anyhow::Result<Identify> {
                     config::Permission::Admin => Permission::Admin,
                 })
                 .collect(),
-            owner: None,
+            owner: found.owner.clone(),
+            token: None,
         })
     }))
 }

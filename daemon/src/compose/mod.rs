@@ -3,6 +3,7 @@
 mod access;
 pub mod doctor;
 mod figures;
+mod identity;
 mod schemas;
 mod stores;
 
@@ -21,13 +22,14 @@ pub use self::stores::{Opening, Places, Stores, ledger_options, open};
 use crate::{
     adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},
     config::{Config, Duty},
-    gateway::{self, Edge, Keycloak, Services},
+    gateway::{self, Edge, Keycloak, Metadata, Services},
     metrics::{Look, Metrics, Pools, Sources, figures::Http},
     services::{
         assets::AssetService,
         audit::{Audit, Followers},
         balances::Balances,
         commits::Commits,
+        identity::Unnoticed,
         projections::{self, Effect, Projections, check_not_ahead, effects},
         rebuild::Rebuild,
         relay::Relay,
@@ -100,6 +102,15 @@ impl Daemon {
             let (wallets, stop) = (wallets.clone(), stop.clone());
             tasks.spawn(async move { wallets.run_reconciler(&*leases, &holder, &stop).await });
         }
+        let edge = edge(config).await?;
+        let edge = match identity::tokens(&config.auth)? {
+            None => edge,
+            Some((tokens, issuer)) => {
+                let stop = stop.clone();
+                tasks.spawn(async move { issuer.run(&stop).await });
+                Edge { authenticate: Some(tokens), ..edge }
+            }
+        };
         tasks.close();
 
         let leader = Arc::clone(&relay);
@@ -115,7 +126,7 @@ impl Daemon {
             status: StatusService::new(ledger, clock, progress, engines, draining),
         };
         let look = figures::look(&services, asked, leader);
-        Ok(Self { services, edge: edge(config).await?, pools, look, writer, tasks, stop })
+        Ok(Self { services, edge, pools, look, writer, tasks, stop })
     }
 
     /// The daemon's figures.
@@ -175,6 +186,8 @@ async fn edge(config: &Config) -> anyhow::Result<Edge> {
     Ok(Edge {
         identify: access::identify(config.access.clone())?,
         authenticate: None,
+        metadata: Metadata::of(config.auth.issuer.as_deref(), config.gateway.public_url.as_deref()),
+        access: Arc::new(Unnoticed),
         keycloak: Keycloak::behind(&config.keycloak, config.gateway.public_url.as_deref())?.map(Arc::new),
         limiter: limiter(config).await?,
         time_limit: config.server.request_timeout(),

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use wallet_core::ids::Owner;
+
 use super::Invalid;
 
 /// What a caller is.
@@ -39,6 +41,9 @@ pub struct Peer {
     pub gid: Option<u32>,
     /// What it is.
     pub roles: Vec<Role>,
+    /// Whose wallets it has, for the role user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// What it may do besides.
     #[serde(default)]
     pub permissions: Vec<Permission>,
@@ -60,6 +65,9 @@ impl Access {
             }
             if peer.roles.is_empty() {
                 return Err(Invalid::new("access.peers", "each peer has at least one role"));
+            }
+            if peer.roles.contains(&Role::User) && peer.owner.is_none() {
+                return Err(Invalid::new("access.peers", "a peer with the role user names the owner of its wallets"));
             }
         }
         Ok(())

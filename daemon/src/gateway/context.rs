@@ -3,18 +3,20 @@
 use wallet_api::problem::Problem;
 use wallet_core::{
     command::{Command, Mode, Request},
-    ids::RequestId,
+    ids::{Owner, RequestId},
     key::{Key, ScopedKey},
 };
 
 use super::fault::Fault;
-use crate::services::identity::{Caller, Permission, Role};
+use crate::services::identity::{Caller, Permission};
 
 /// One request, as handlers see it.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     /// Who calls.
     pub(super) caller: Caller,
+    /// Only this owner's wallets are there for it; none where it reaches any.
+    pub(super) only: Option<Owner>,
     /// This request.
     pub(super) request_id: RequestId,
     /// W3C `traceparent`, if it came with a good one.
@@ -24,27 +26,6 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Only who writes.
-    pub(super) fn operator(&self) -> Result<(), Fault> {
-        if self.caller.roles.contains(&Role::Operator) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            "forbidden",
-            format!("{} is not an operator: it may read and verify, not write", self.caller.actor),
-        )
-        .into())
-    }
-
-    /// Only who may steer the daemon goes on.
-    pub(super) fn admin(&self) -> Result<(), Fault> {
-        if self.caller.permissions.contains(&Permission::Admin) {
-            return Ok(());
-        }
-        let detail = format!("{} lacks the permission admin, which steering the daemon needs", self.caller.actor);
-        Err(Problem::new("forbidden", detail).into())
-    }
-
     /// A past moment needs a permission of its own.
     pub(super) fn may_backdate(&self, asked: bool) -> Result<(), Fault> {
         if !asked || self.caller.permissions.contains(&Permission::Backdate) {
@@ -72,6 +53,7 @@ impl Context {
     pub(super) fn request(&self, mode: Mode, commands: Vec<Command>) -> Request {
         Request {
             actor: self.caller.actor.clone(),
+            only: self.only.clone(),
             id: Some(self.request_id.clone()),
             trace: self.trace.clone(),
             mode,

@@ -1,5 +1,5 @@
-//! The edge: what every request passes, outermost first: request id, trace, time limit, rate
-//! limit, authentication, then the handler; on the way out problems get their body.
+//! The edge: what every request passes, outermost first: request id, trace, rate limit by address, authentication,
+//! authorisation by the table of `authz`, time limit, then the handler; on the way out problems get their body.
 //!
 //! One function instead of a stack of layers: the order is visible, and a request pays for one box.
 
@@ -25,14 +25,16 @@ use wallet_core::{
 };
 
 use super::{
+    authz::{self, Lack, Reach, Rule, Who},
     context::Context,
     fault::Fault,
     keycloak::Keycloak,
+    metadata::Metadata,
     source::{Peer, Source},
 };
 use crate::{
     metrics::figures::Http,
-    services::identity::{Authenticate, Caller, Refusal},
+    services::identity::{AccessLog, Authenticate, Caller, Reason, Refusal},
     telemetry::{Sampling, Trace},
 };
 
@@ -53,6 +55,10 @@ pub struct Edge {
     pub identify: Identify,
     /// Who bears a token; none while no issuer is configured.
     pub authenticate: Option<Arc<dyn Authenticate>>,
+    /// What is told about signing in.
+    pub metadata: Arc<Metadata>,
+    /// Hears of attempts that were refused.
+    pub access: Arc<dyn AccessLog>,
     /// What forwards to Keycloak; none while there is none behind the gateway.
     pub keycloak: Option<Arc<Keycloak>>,
     /// In front of authentication; none for no limit.
@@ -83,7 +89,8 @@ pub(super) async fn pass(
         (request.method().to_string(), route.unwrap_or("unknown").to_owned())
     });
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let served = edge.serve(source, request, next, &request_id, trace.context.clone());
+    let rule = route.map(|route| authz::rule(method.as_str(), route));
+    let served = edge.serve((source, rule), request, next, &request_id, trace.context.clone());
     let response = served.instrument(trace.span.clone()).await;
     let (took, status) = (started.elapsed(), response.status().as_u16());
     let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
@@ -97,9 +104,10 @@ pub(super) async fn pass(
 }
 
 impl Edge {
+    /// `rule` is none for a path that nothing serves, and has no row for one that nobody may use.
     async fn serve(
         &self,
-        source: Source,
+        (source, rule): (Source, Option<Option<&'static Rule>>),
         mut request: Request,
         next: Next,
         id: &RequestId,
@@ -109,20 +117,8 @@ impl Edge {
         if let Some(fault) = request.extensions_mut().remove::<Fault>() {
             return fault.into_response();
         }
-        if let Some(limiter) = &self.limiter {
-            let address = match source {
-                Source::Socket(peer) => format!("uid:{}", peer.uid),
-                Source::Tcp(remote) => format!("ip:{}", remote.address),
-            };
-            match limiter.take(&address).await {
-                Ok(Verdict::Allowed) => {}
-                Ok(Verdict::Wait(wait)) => {
-                    self.figures.rate_limited.one();
-                    return slow_down(wait);
-                }
-                // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
-                Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
-            }
+        if let Err(response) = self.by_address(source).await {
+            return response;
         }
         // Before authentication: this is how people sign in.
         if let (Some(keycloak), Source::Tcp(remote)) = (&self.keycloak, source)
@@ -130,9 +126,21 @@ impl Edge {
         {
             return keycloak.forward(remote, request).await;
         }
-        let caller = match self.caller(source, request.headers()).await {
+        if let Some(Some(Rule { who: Who::Everybody, .. })) = rule {
+            request.extensions_mut().insert(Arc::clone(&self.metadata));
+            return self.run(request, next).await;
+        }
+        let caller = match self.caller(source, request.headers(), host(&request)).await {
             Ok(caller) => caller,
-            Err(fault) => return fault.into_response(),
+            Err(response) => return response,
+        };
+        let reach = match rule.map(|rule| authorise(rule, &caller)) {
+            None => Reach::Any,
+            Some(Ok(reach)) => reach,
+            Some(Err(fault)) => {
+                self.access.refused(Reason::Forbidden, source.origin());
+                return fault.into_response();
+            }
         };
         let key = match request.headers().get("idempotency-key").map(|value| value.to_str().map(str::parse)) {
             None => None,
@@ -142,7 +150,32 @@ impl Edge {
                     .into_response();
             }
         };
-        request.extensions_mut().insert(Context { caller, request_id: id.clone(), trace, key });
+        let only = (reach == Reach::Own).then(|| caller.owner.clone()).flatten();
+        request.extensions_mut().insert(Context { caller, only, request_id: id.clone(), trace, key });
+        self.run(request, next).await
+    }
+
+    /// Rate limit by address: before anything is known of the caller.
+    async fn by_address(&self, source: Source) -> Result<(), Response> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let address = match source {
+            Source::Socket(peer) => format!("uid:{}", peer.uid),
+            Source::Tcp(remote) => format!("ip:{}", remote.address),
+        };
+        match limiter.take(&address).await {
+            Ok(Verdict::Allowed) => {}
+            Ok(Verdict::Wait(wait)) => {
+                self.figures.rate_limited.one();
+                return Err(slow_down(wait));
+            }
+            // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
+            Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
+        }
+        Ok(())
+    }
+
+    /// The handler, within the time limit.
+    async fn run(&self, request: Request, next: Next) -> Response {
         if request.uri().path() == UNLIMITED {
             return next.run(request).await;
         }
@@ -160,32 +193,88 @@ impl Edge {
     }
 
     /// Who calls: on the socket the kernel says so, on TCP a token.
-    async fn caller(&self, source: Source, headers: &HeaderMap) -> Result<Caller, Fault> {
-        match source {
-            Source::Socket(peer) => (self.identify)(peer).ok_or_else(|| {
+    async fn caller(&self, source: Source, headers: &HeaderMap, host: Option<&str>) -> Result<Caller, Response> {
+        if let Source::Socket(peer) = source {
+            return (self.identify)(peer).ok_or_else(|| {
+                self.access.refused(Reason::UnknownPeer, source.origin());
                 let detail =
                     format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
-                Problem::new("forbidden", detail).into()
-            }),
-            Source::Tcp(_) => {
-                let signed_out = |detail: String| Fault::from(Problem::new("not_signed_in", detail));
-                let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let token = given.and_then(|value| value.strip_prefix("Bearer "));
-                let (Some(token), Some(authenticate)) = (token, &self.authenticate) else {
-                    return Err(signed_out("a bearer token is needed: sign in with walletctl auth login".into()));
-                };
-                authenticate.authenticate(token).await.map_err(|refusal| match refusal {
-                    Refusal::Invalid(_) => signed_out(refusal.to_string()),
-                    Refusal::NoKeys => Problem::new("unavailable", refusal.to_string()).into(),
-                })
+                Fault::from(Problem::new("forbidden", detail)).into_response()
+            });
+        }
+        let Some(authenticate) = &self.authenticate else {
+            self.access.refused(Reason::NoToken, source.origin());
+            let detail = "this daemon takes no tokens: auth.issuer is not configured";
+            return Err(self.signed_out(source, host, None, detail.into()));
+        };
+        let refused = match bearer(headers) {
+            Ok(None) => {
+                let detail = "a bearer token is needed: sign in with walletctl auth login";
+                self.access.refused(Reason::NoToken, source.origin());
+                return Err(self.signed_out(source, host, None, detail.into()));
+            }
+            Ok(Some(token)) => match authenticate.authenticate(token).await {
+                Ok(caller) => return Ok(caller),
+                Err(refusal) => refusal,
+            },
+            Err(reason) => Refusal::Invalid(reason),
+        };
+        match refused {
+            Refusal::NoKeys => Err(Fault::from(Problem::new("unavailable", refused.to_string())).into_response()),
+            Refusal::Invalid(reason) => {
+                self.access.refused(reason, source.origin());
+                Err(self.signed_out(source, host, Some(reason), refused.to_string()))
             }
         }
+    }
+
+    fn signed_out(&self, source: Source, host: Option<&str>, reason: Option<Reason>, detail: String) -> Response {
+        let mut response = Fault::from(Problem::new("not_signed_in", detail)).into_response();
+        let challenge = self.metadata.challenge(source, host, reason);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        response
     }
 
     fn request_id(&self, headers: &HeaderMap) -> RequestId {
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()?.parse().ok());
         given.unwrap_or_else(|| RequestId::numbered(self.boot, self.counter.fetch_add(1, Ordering::Relaxed)))
     }
+}
+
+/// The token of a request; none if there is none. More than one, or a broken one, is no good one.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(first) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Reason::Malformed);
+    }
+    let text = first.to_str().map_err(|_| Reason::Malformed)?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => Ok(Some(token)),
+        None if text.eq_ignore_ascii_case("bearer") => Err(Reason::Malformed),
+        // Another way of signing in, which this daemon does not have.
+        _ => Ok(None),
+    }
+}
+
+/// The host that a client names.
+pub(super) fn host(request: &Request) -> Option<&str> {
+    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    named.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
+}
+
+/// Whose wallets the caller reaches, by the table.
+fn authorise(rule: Option<&Rule>, caller: &Caller) -> Result<Reach, Fault> {
+    let Some(rule) = rule else {
+        return Err(Problem::new("method_not_allowed", "the path does not take this method").into());
+    };
+    authz::decide(rule, caller).map_err(|lack| {
+        let missing = match lack {
+            Lack::Owner => format!("{} lacks {lack}: its token has no such claim", caller.actor),
+            _ => format!("{} lacks {lack}, which {} needs", caller.actor, rule.action),
+        };
+        Problem::new("forbidden", missing).into()
+    })
 }
 
 pub(super) fn slow_down(wait: Duration) -> Response {
@@ -203,16 +292,16 @@ fn finish(mut response: Response, request_id: &RequestId, trace: &Trace) -> Resp
         problem.request_id = Some(request_id.to_string());
         problem.trace_id = trace.id().map(str::to_owned);
         let status = response.status();
-        let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body)
-            .into_response();
-        if let Some(value) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, value);
-        } else if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        *response.body_mut() = body.into();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE && !headers.contains_key(header::RETRY_AFTER) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
     }
+    // Balances and names are for whoever asked, not for what is in between.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -3,6 +3,7 @@
 //! `edge` has the order every request passes; `endpoints` one file a topic; `/openapi.json` is
 //! generated from the handlers themselves.
 
+pub mod authz;
 mod context;
 mod edge;
 mod endpoints;
@@ -10,6 +11,7 @@ mod extract;
 mod fault;
 mod keycloak;
 mod listener;
+mod metadata;
 mod proxies;
 mod source;
 mod tcp;
@@ -28,6 +30,7 @@ pub use self::{
     edge::{Edge, Identify},
     keycloak::{Attempt, Ended, Guard, Keycloak, KeycloakError, Route},
     listener::Listener,
+    metadata::Metadata,
     source::{Peer, Remote, Source},
     tcp::{ListenError, Tcp},
     tls::{Certificate, CertificateError, Facts, Files, install_provider},

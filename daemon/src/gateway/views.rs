@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use wallet_api::types::{BalanceRow, BalanceView, CutView, Posted, RowOutcome, StatementLine, TransactionView};
 use wallet_core::{
     cut::Cut,
-    ids::TransactionId,
     journal::{Leg, Stored, Transaction},
     outcome::{Answer, Outcome},
     text::Metadata,
 };
 
+use super::context::Context;
 use crate::services::{ServiceError, balances::BalanceAt};
+
+/// The actor of a transaction that the caller did not make, where it must not know.
+const SOMEBODY_ELSE: &str = "other";
 
 pub(super) fn cut(cut: Cut) -> CutView {
     CutView { epoch: cut.epoch, seq: cut.seq, recorded_at: cut.recorded_at.to_string(), hash: cut.hash.to_string() }
@@ -29,11 +32,33 @@ fn balance_of(leg: &Leg) -> Option<String> {
     leg.account.wallet().map(|_| leg.balance_after.to_string())
 }
 
+/// Which sides of a transaction a caller sees the balance of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sides {
+    /// The paying wallet's.
+    pub(super) debit: bool,
+    /// The paid wallet's.
+    pub(super) credit: bool,
+}
+
+/// A key, unless it is of a namespace that is not the caller's own.
+fn key_of(stored: &Stored, context: &Context) -> Option<String> {
+    let key = stored.record.key.as_ref();
+    key.filter(|key| context.only.is_none() || key.scope == context.caller.scope).map(|scoped| scoped.key.to_string())
+}
+
+/// Who did it; of a caller bound to its own wallets nobody's name but its own is its business.
+fn actor_of(stored: &Stored, context: &Context) -> String {
+    let actor = &stored.record.actor;
+    if context.only.is_none() || *actor == context.caller.actor { actor.to_string() } else { SOMEBODY_ELSE.into() }
+}
+
 /// A transaction; of a dry run, without what only a commit gives it.
 pub(super) fn transaction(
     stored: &Stored,
     t: &Transaction,
-    reversed_by: Option<TransactionId>,
+    context: &Context,
+    sides: Sides,
     dry_run: bool,
 ) -> TransactionView {
     let record = &stored.record;
@@ -47,14 +72,14 @@ pub(super) fn transaction(
         asset: t.asset.to_string(),
         effective_at: t.effective_at.to_string(),
         recorded_at: record.recorded_at.to_string(),
-        key: record.key.as_ref().map(|scoped| scoped.key.to_string()),
+        key: key_of(stored, context),
         memo: t.memo.to_string(),
         meta: meta(&t.meta),
-        actor: record.actor.to_string(),
-        from_balance: balance_of(&t.debit),
-        to_balance: balance_of(&t.credit),
+        actor: actor_of(stored, context),
+        from_balance: balance_of(&t.debit).filter(|_| sides.debit),
+        to_balance: balance_of(&t.credit).filter(|_| sides.credit),
         reverses: t.reverses.map(|reverses| reverses.transaction.to_string()),
-        reversed_by: reversed_by.map(|id| id.to_string()),
+        reversed_by: None,
         hash: (!dry_run).then(|| stored.hash.to_string()),
     }
 }
@@ -143,6 +168,7 @@ pub(super) fn balance_row(found: &BalanceAt, partial: bool) -> BalanceRow {
 pub(super) fn statement_line(
     posted: &wallet_core::ports::Posted,
     balance: wallet_core::money::Balance,
+    context: &Context,
 ) -> Option<StatementLine> {
     let stored = &posted.record;
     let t = stored.record.transaction()?;
@@ -156,7 +182,7 @@ pub(super) fn statement_line(
         balance: balance.to_string(),
         effective_at: t.effective_at.to_string(),
         recorded_at: stored.record.recorded_at.to_string(),
-        key: stored.record.key.as_ref().map(|scoped| scoped.key.to_string()),
+        key: key_of(stored, context),
         memo: t.memo.to_string(),
     })
 }

@@ -1,6 +1,12 @@
 //! Why a service did not do what was asked. The gateway turns it into a problem.
 
-use wallet_core::{ids::WalletId, outcome::Conflict, outcome::Refusal, ports::StoreError, time::calendar::MomentError};
+use wallet_core::{
+    ids::{TransactionId, WalletId},
+    key::Key,
+    outcome::{Conflict, Refusal},
+    ports::StoreError,
+    time::calendar::MomentError,
+};
 
 /// An error with all its causes, in one line.
 pub fn whole(error: &dyn std::error::Error) -> String {
@@ -65,6 +71,16 @@ impl ServiceError {
     /// There is no such wallet.
     pub fn unknown_wallet(wallet: &WalletId) -> Self {
         Self::not_found("unknown_wallet", format!("there is no wallet {wallet}"))
+    }
+
+    /// There is no such transaction.
+    pub fn unknown_transaction(id: TransactionId) -> Self {
+        Self::not_found("unknown_transaction", format!("there is no transaction {id}"))
+    }
+
+    /// No transaction was made with this key.
+    pub fn unknown_key(key: &Key) -> Self {
+        Self::not_found("unknown_transaction", format!("no transaction has the key {key}"))
     }
 
     /// The caller asked for something that makes no sense.

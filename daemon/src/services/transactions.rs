@@ -130,8 +130,8 @@ impl Transactions {
     /// A transaction by id, with the reversal that undid it.
     pub async fn show(&self, id: TransactionId) -> Result<(Arc<Stored>, Option<TransactionId>), ServiceError> {
         let stored = within("ledger.record", self.ledger.record(id.seq)).await?;
-        let unknown = || ServiceError::not_found("unknown_transaction", format!("there is no transaction {id}"));
-        let stored = stored.filter(|s| s.record.id() == id && s.record.transaction().is_some()).ok_or_else(unknown)?;
+        let stored = stored.filter(|s| s.record.id() == id && s.record.transaction().is_some());
+        let stored = stored.ok_or_else(|| ServiceError::unknown_transaction(id))?;
         let reversed_by = self.ledger.reversal_of(id).await?;
         Ok((stored, reversed_by))
     }
@@ -139,9 +139,8 @@ impl Transactions {
     /// A transaction by its key.
     pub async fn by_key(&self, key: &ScopedKey) -> Result<(Arc<Stored>, Option<TransactionId>), ServiceError> {
         let stored = within("ledger.record_by_key", self.ledger.record_by_key(key)).await?;
-        let unknown =
-            || ServiceError::not_found("unknown_transaction", format!("no transaction has the key {}", key.key));
-        let stored = stored.filter(|s| s.record.transaction().is_some()).ok_or_else(unknown)?;
+        let stored = stored.filter(|s| s.record.transaction().is_some());
+        let stored = stored.ok_or_else(|| ServiceError::unknown_key(&key.key))?;
         let reversed_by = self.ledger.reversal_of(stored.record.id()).await?;
         Ok((stored, reversed_by))
     }

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use wallet_core::{
     command::{Action, Request},
-    ids::WalletId,
+    ids::{Owner, WalletId},
     journal::{Event, Stored},
     key::ScopedKey,
     money::Balance,
@@ -22,7 +22,10 @@ use wallet_core::{
     time::{SECOND, Timestamp},
 };
 
-use super::commits::{Commits, SubmitError};
+use super::{
+    ServiceError,
+    commits::{Commits, SubmitError},
+};
 use crate::telemetry::within;
 
 /// How old an `opening` row is before the reconciler asks the ledger about it: longer than any request lives.
@@ -158,6 +161,19 @@ impl Wallets {
             None => rows::from_account(&*self.ledger, id, &account).await?,
         };
         Ok(Some(Wallet { row, balance: Some(account.balance) }))
+    }
+
+    /// Fails unless the wallet is there for this caller: any one that exists, or only this owner's. The ledger is asked:
+    /// an owner never changes. Somebody else's wallet is told from one that does not exist by nothing.
+    pub async fn reached(&self, id: &WalletId, only: Option<&Owner>) -> Result<(), ServiceError> {
+        if self.reaches(id, only).await? { Ok(()) } else { Err(ServiceError::unknown_wallet(id)) }
+    }
+
+    /// True if [`Wallets::reached`] would not fail.
+    pub async fn reaches(&self, id: &WalletId, only: Option<&Owner>) -> Result<bool, ServiceError> {
+        let Some(owner) = only else { return Ok(true) };
+        let account = within("ledger.account", self.ledger.account(id)).await?;
+        Ok(account.is_some_and(|account| account.owner.as_ref() == Some(owner)))
     }
 
     /// Brings rows to where an answer's records are; the number of records. Failing is no error: the follower does it again.

@@ -8,6 +8,7 @@ mod audit;
 mod bus;
 mod cache;
 mod clock;
+mod documents;
 mod lease;
 mod ledger;
 mod limiter;
@@ -18,6 +19,7 @@ pub use self::{
     bus::EventBus,
     cache::{BalanceCache, CachePosition, CachedBalance},
     clock::Clock,
+    documents::{Document, Documents, FetchError},
     lease::Leases,
     ledger::{Axis, EntryQuery, LedgerStore, Page, Posted},
     limiter::{Rate, RateLimiter, Verdict},

@@ -42,7 +42,6 @@ pub(super) async fn register(
     Params(how): Params<DryRun>,
     Body(body): Body<RegisterAsset>,
 ) -> Result<Json<Posted<AssetView>>, Fault> {
-    context.operator()?;
     if body.scale > MAX_SCALE {
         return Err(Fault::invalid(format!("scale: must be 0 to {MAX_SCALE}")));
     }

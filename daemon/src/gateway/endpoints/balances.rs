@@ -7,7 +7,7 @@ use wallet_api::{
     problem::Problem,
     types::{BalanceQuery, BalanceView, History, HistoryQuery, Statement, StatementQuery},
 };
-use wallet_core::{ids::WalletId, time::Timestamp};
+use wallet_core::{ids::WalletId, money::Balance, ports::Posted, time::Timestamp};
 
 use super::{
     super::{
@@ -29,10 +29,11 @@ use crate::services::{
     responses((status = 200, body = BalanceView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn balance(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<BalanceQuery>,
 ) -> Result<Json<BalanceView>, Fault> {
+    services.wallets.reached(&wallet, context.only.as_ref()).await?;
     let cached = match query.consistency.as_deref() {
         None | Some("exact") => false,
         Some("cached") => true,
@@ -54,10 +55,11 @@ pub(super) async fn balance(
     responses((status = 200, body = History), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn history(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<History>, Fault> {
+    services.wallets.reached(&wallet, context.only.as_ref()).await?;
     let range = Range {
         from: &query.from,
         to: query.to.as_deref(),
@@ -80,10 +82,11 @@ pub(super) async fn history(
     responses((status = 200, body = Statement), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn statement(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Id(wallet): Id<WalletId>,
     Params(query): Params<StatementQuery>,
 ) -> Result<Json<Statement>, Fault> {
+    services.wallets.reached(&wallet, context.only.as_ref()).await?;
     let zone = Moments::zone(query.tz.as_deref())?;
     let after = query.after.as_deref().map(cursor).transpose()?;
     let page = (after, limit(query.limit)?);
@@ -91,7 +94,8 @@ pub(super) async fn statement(
         .balances
         .statement(&wallet, &query.from, query.to.as_deref(), query.known_at.as_deref(), &zone, page)
         .await?;
-    let lines = found.lines.iter().filter_map(|(posted, balance)| views::statement_line(posted, *balance)).collect();
+    let line = |(posted, balance): &(Posted, Balance)| views::statement_line(posted, *balance, &context);
+    let lines = found.lines.iter().filter_map(line).collect();
     Ok(Json(Statement {
         wallet: wallet.to_string(),
         asset: found.account.asset.to_string(),

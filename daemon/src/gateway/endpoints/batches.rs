@@ -33,9 +33,12 @@ pub(super) async fn run(
     Params(how): Params<DryRun>,
     Body(batch): Body<Batch>,
 ) -> Result<Json<BatchResult>, Fault> {
-    context.operator()?;
     if batch.commands.len() > MAX_COMMANDS {
         return Err(Problem::new("too_large", format!("a batch has at most {MAX_COMMANDS} commands")).into());
+    }
+    if context.only.is_some() && batch.commands.iter().any(|command| command.op != Op::Transfer) {
+        let detail = format!("{} may only transfer: no deposits and no withdrawals", context.caller.actor);
+        return Err(Problem::new("forbidden", detail).into());
     }
     context.may_backdate(batch.commands.iter().any(|command| command.effective_at.is_some()))?;
     let own_key = OwnKey { key: context.write_key()?, content: content(&batch) };

@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod balances;
 mod batches;
+mod identity;
 mod money;
 mod reports;
 mod status;
@@ -45,7 +46,9 @@ pub(super) fn about_the_daemon() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
         .routes(routes!(status::status))
-        .routes(routes!(status::whoami))
+        .routes(routes!(identity::metadata))
+        .routes(routes!(identity::whoami))
+        .routes(routes!(identity::can_i))
         .routes(routes!(admin::rebuild))
 }
 

@@ -72,7 +72,6 @@ pub(super) async fn transfer(
 }
 
 async fn run(services: &Services, context: &Context, how: DryRun, body: MoveMoney) -> Answer {
-    context.operator()?;
     context.may_backdate(body.effective_at.is_some())?;
     let action = Action::Move(Move {
         from: body.from,
@@ -100,6 +99,8 @@ pub(super) async fn one(services: &Services, context: &Context, how: DryRun, act
     let (stored, transaction) =
         made.ok_or_else(|| Fault::from(Problem::new("internal", "the command made no transaction")))?;
     let new = how.dry_run && outcome.as_str() == "ok";
-    let view = views::transaction(stored, transaction, None, new);
+    // A caller bound to its own wallets pays out of one of them; the other one's balance is not its business.
+    let sides = views::Sides { debit: true, credit: context.only.is_none() };
+    let view = views::transaction(stored, transaction, context, sides, new);
     Ok(Json(views::posted(&outcome, how.dry_run, view)))
 }

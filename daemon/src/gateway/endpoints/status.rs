@@ -1,4 +1,4 @@
-//! What the daemon says about itself and its caller.
+//! What the daemon says about itself.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use wallet_api::{
     problem::Problem,
-    types::{CutView, Status, Total, Totals, Whoami},
+    types::{CutView, Status, Total, Totals},
 };
 use wallet_core::time::calendar::Zone;
 
@@ -33,16 +33,6 @@ pub(super) async fn status(State(services): State<Arc<Services>>, _: Context) ->
     let mut status = services.status.status().await?;
     status.queued = services.transactions.waiting() as u64;
     Ok(Json(status))
-}
-
-/// Who the caller is to the daemon.
-#[utoipa::path(get, path = "/v1/whoami", tag = "daemon", responses((status = 200, body = Whoami)))]
-pub(super) async fn whoami(context: Context) -> Json<Whoami> {
-    Json(Whoami {
-        actor: context.caller.actor.to_string(),
-        roles: context.caller.role_names(),
-        permissions: context.caller.permission_names(),
-    })
 }
 
 /// What all wallets of each asset hold together, and its other side.

@@ -10,7 +10,7 @@ use wallet_api::{
 use wallet_core::{
     command::{Action, Reverse},
     ids::TransactionId,
-    journal::{Stored, TransactionKind},
+    journal::{Leg, Stored, TransactionKind},
     key::Key,
 };
 
@@ -20,14 +20,36 @@ use super::{
         context::Context,
         extract::{Body, Id, Params},
         fault::Fault,
-        views,
+        views::{self, Sides},
     },
     limit, money, read,
 };
-use crate::services::{moments::Moments, transactions};
+use crate::services::{ServiceError, moments::Moments, transactions};
 
-fn view(stored: &Stored, reversed_by: Option<TransactionId>) -> Option<TransactionView> {
-    stored.record.transaction().map(|t| views::transaction(stored, t, reversed_by, false))
+/// A transaction as one is shown; there is none for a caller with no wallet in it.
+async fn shown(
+    services: &Services,
+    context: &Context,
+    (stored, reversed_by): (Arc<Stored>, Option<TransactionId>),
+    unknown: ServiceError,
+) -> Result<Json<TransactionView>, Fault> {
+    let Some(t) = stored.record.transaction() else { return Err(unknown.into()) };
+    let own = |leg: &Leg| {
+        let wallet = leg.account.wallet().cloned();
+        async move {
+            match (wallet, &context.only) {
+                (_, None) => Ok(true),
+                (None, Some(_)) => Ok(false),
+                (Some(wallet), only) => services.wallets.reaches(&wallet, only.as_ref()).await,
+            }
+        }
+    };
+    let sides = Sides { debit: own(&t.debit).await?, credit: own(&t.credit).await? };
+    if !sides.debit && !sides.credit {
+        return Err(unknown.into());
+    }
+    let view = views::transaction(&stored, t, context, sides, false);
+    Ok(Json(TransactionView { reversed_by: reversed_by.map(|id| id.to_string()), ..view }))
 }
 
 fn kind(text: &str) -> Result<TransactionKind, Fault> {
@@ -42,7 +64,7 @@ fn kind(text: &str) -> Result<TransactionKind, Fault> {
     responses((status = 200, body = TransactionList), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Params(filter): Params<TransactionFilter>,
 ) -> Result<Json<TransactionList>, Fault> {
     let zone = Moments::zone(filter.tz.as_deref())?;
@@ -56,8 +78,20 @@ pub(super) async fn list(
         before: read("after", filter.after.as_deref())?,
         limit: limit(filter.limit)?,
     };
+    match &query.wallet {
+        Some(wallet) => services.wallets.reached(wallet, context.only.as_ref()).await?,
+        None if context.only.is_some() => return Err(Fault::invalid("wallet: name one of your own wallets")),
+        None => {}
+    }
     let (found, next) = services.transactions.list(&query).await?;
-    let transactions = found.iter().filter_map(|stored| view(stored, None)).collect();
+    // Of one's own wallet the other side may be anybody's.
+    let seen = |leg: &Leg| context.only.is_none() || leg.account.wallet() == query.wallet.as_ref();
+    let view = |stored: &Arc<Stored>| {
+        let t = stored.record.transaction()?;
+        let sides = Sides { debit: seen(&t.debit), credit: seen(&t.credit) };
+        Some(views::transaction(stored, t, &context, sides, false))
+    };
+    let transactions = found.iter().filter_map(view).collect();
     Ok(Json(TransactionList { transactions, next: next.map(|seq| seq.to_string()) }))
 }
 
@@ -66,13 +100,11 @@ pub(super) async fn list(
     responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Id(id): Id<TransactionId>,
 ) -> Result<Json<TransactionView>, Fault> {
-    let (stored, reversed_by) = services.transactions.show(id).await?;
-    view(&stored, reversed_by)
-        .map(Json)
-        .ok_or_else(|| Problem::new("unknown_transaction", "it is not a transaction").into())
+    let found = services.transactions.show(id).await?;
+    shown(&services, &context, found, ServiceError::unknown_transaction(id)).await
 }
 
 /// Show the transaction that a key made.
@@ -83,10 +115,8 @@ pub(super) async fn by_key(
     context: Context,
     Id(key): Id<Key>,
 ) -> Result<Json<TransactionView>, Fault> {
-    let (stored, reversed_by) = services.transactions.by_key(&context.scoped(key)).await?;
-    view(&stored, reversed_by)
-        .map(Json)
-        .ok_or_else(|| Problem::new("unknown_transaction", "it is not a transaction").into())
+    let found = services.transactions.by_key(&context.scoped(key.clone())).await?;
+    shown(&services, &context, found, ServiceError::unknown_key(&key)).await
 }
 
 /// Undo a transaction by its opposite, once.
@@ -102,7 +132,6 @@ pub(super) async fn reverse(
     Params(how): Params<DryRun>,
     Body(body): Body<ReverseTransaction>,
 ) -> Result<Json<Posted<TransactionView>>, Fault> {
-    context.operator()?;
     context.may_backdate(body.effective_at.is_some())?;
     let reverse = Reverse {
         transaction: id,

@@ -13,7 +13,7 @@ use wallet_api::{
 use wallet_core::{
     account::{Overdraft, Status},
     command::{self, Action, Command, MAX_COMMANDS, Mode, OpenWallet, Request, SetStatus, StatusChange},
-    ids::WalletId,
+    ids::{Owner, WalletId},
     journal::{Event, WalletOpened},
     key::ScopedKey,
     money::Balance,
@@ -76,7 +76,7 @@ async fn shown(services: &Services, id: &WalletId) -> Result<WalletView, Fault> 
     responses((status = 200, body = WalletList), (status = 400, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Params(filter): Params<WalletFilter>,
 ) -> Result<Json<WalletList>, Fault> {
     let state = match filter.status.as_deref() {
@@ -84,8 +84,14 @@ pub(super) async fn list(
         Some("opening") => Some(WalletState::Opening),
         Some(status) => read::<Status>("status", Some(status))?.map(WalletState::Open),
     };
+    let asked: Option<Owner> = read("owner", filter.owner.as_deref())?;
+    let owner = match (context.only, asked) {
+        (Some(only), Some(asked)) if asked != only => return Ok(Json(WalletList { wallets: Vec::new(), next: None })),
+        (Some(only), _) => Some(only),
+        (None, asked) => asked,
+    };
     let query = WalletQuery {
-        owner: read("owner", filter.owner.as_deref())?,
+        owner,
         asset: read("asset", filter.asset.as_deref())?,
         state,
         after: read("after", filter.after.as_deref())?,
@@ -120,7 +126,6 @@ pub(super) async fn create(
     Params(how): Params<DryRun>,
     Body(body): Body<CreateWallet>,
 ) -> Written {
-    context.operator()?;
     context.may_backdate(body.opened_at.is_some())?;
     let key = context.write_key()?;
     let id = match &body.id {
@@ -158,7 +163,6 @@ pub(super) async fn import(
     Params(how): Params<DryRun>,
     Body(body): Body<ImportWallets>,
 ) -> Result<Json<BatchResult>, Fault> {
-    context.operator()?;
     if body.wallets.len() > MAX_COMMANDS {
         return Err(Problem::new("too_large", format!("an import has at most {MAX_COMMANDS} wallets at a time")).into());
     }
@@ -191,9 +195,10 @@ pub(super) async fn import(
     responses((status = 200, body = WalletView), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    _: Context,
+    context: Context,
     Id(id): Id<WalletId>,
 ) -> Result<Json<WalletView>, Fault> {
+    services.wallets.reached(&id, context.only.as_ref()).await?;
     shown(&services, &id).await.map(Json)
 }
 
@@ -253,7 +258,6 @@ pub(super) async fn set_limit(
     Params(how): Params<DryRun>,
     Body(body): Body<SetLimit>,
 ) -> Written {
-    context.operator()?;
     let set = command::SetLimit { wallet: id.clone(), overdraft: body.overdraft, reason: body.reason };
     let key = context.write_key()?;
     let request = context.request(Mode::Continue, vec![Command { key, action: Action::SetLimit(set) }]);
@@ -261,7 +265,6 @@ pub(super) async fn set_limit(
 }
 
 async fn set_status(services: &Services, context: &Context, how: DryRun, set: SetStatus) -> Written {
-    context.operator()?;
     let (id, key) = (set.wallet.clone(), context.write_key()?);
     let request = context.request(Mode::Continue, vec![Command { key, action: Action::SetStatus(set) }]);
     change(services, how, id, request).await

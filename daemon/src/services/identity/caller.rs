@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wallet_core::{
     ids::{Actor, Owner},
     key::KeyScope,
+    time::Timestamp,
 };
 
 /// What a caller is. Who has which role is configuration; what a role may do is here.
@@ -19,7 +20,11 @@ pub enum Role {
 }
 
 impl Role {
-    fn as_str(self) -> &'static str {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Auditor, Self::User];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
             Self::Auditor => "auditor",
@@ -38,7 +43,11 @@ pub enum Permission {
 }
 
 impl Permission {
-    fn as_str(self) -> &'static str {
+    /// Every permission.
+    pub const ALL: [Self; 2] = [Self::Backdate, Self::Admin];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Backdate => "backdate",
             Self::Admin => "admin",
@@ -59,6 +68,19 @@ pub struct Caller {
     pub permissions: Arc<[Permission]>,
     /// Whose wallets a user sees.
     pub owner: Option<Owner>,
+    /// The token it came with; none on the socket.
+    pub token: Option<Arc<Bearer>>,
+}
+
+/// What is known of a verified token besides its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who issued it.
+    pub issuer: Arc<str>,
+    /// The client it was issued to.
+    pub client: String,
+    /// When it stops counting.
+    pub expires_at: Timestamp,
 }
 
 impl Caller {
