@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, sync::Arc};
 
-use wallet_api::client::{Client, Endpoint, Trust};
+use wallet_api::client::{Client, Endpoint};
 use wallet_core::{
     money::Quantity,
     time::{
@@ -104,22 +104,24 @@ impl Context {
         if let Some(client) = self.api.get() {
             return Ok(client);
         }
-        let endpoint = self.settings.endpoint.value.clone();
         let client = match self.session() {
-            None => Client::new(endpoint)?,
-            Some(session) => {
-                let trust = match endpoint {
-                    Endpoint::Https(_) => trust(session.identity.ca_file.as_ref())?,
-                    _ => Trust::default(),
-                };
-                Client::trusting(endpoint, &trust)?.bearing(session.clone())
-            }
+            None => self.stranger()?,
+            Some(session) => self.stranger()?.bearing(session.clone()),
         };
-        let client = client.traced(self.tracing.trace().clone());
         if self.tracing.is_told() {
             self.prompt.note(&format!("trace: {}", self.tracing.trace().id()));
         }
         Ok(self.api.get_or_init(|| client))
+    }
+
+    /// The daemon, asked without a token even where there is one.
+    pub fn stranger(&self) -> Result<Client, CliError> {
+        let endpoint = self.settings.endpoint.value.clone();
+        let client = match endpoint {
+            Endpoint::Https(_) => Client::trusting(endpoint, &trust(self.settings.identity.ca_file.as_ref())?)?,
+            _ => Client::new(endpoint)?,
+        };
+        Ok(client.traced(self.tracing.trace().clone()))
     }
 
     /// Who asks; none on a socket, where nobody signs in.

@@ -1,5 +1,6 @@
 //! An issuer of tokens that does as it is told, and a daemon's edge beside it on the same port: enough to see what
-//! walletctl sends, to whom, and what it makes of any answer. It is not Keycloak; that one has tests of its own.
+//! walletctl sends, to whom, and what it makes of any answer. Where a real walletd shall believe its tokens, it signs
+//! them. It is not Keycloak; that one has tests of its own.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,6 +13,12 @@ use std::{
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+/// An EC key of tests: what signs tokens, and what a client of tests signs with.
+pub const KEY: &str = include_str!("issuer.pem");
+/// Its public half, as a JWK has it.
+const X: &str = "EVs_o5-uQbTjL3chynL4wXgUg2R9q9UU8I5mEovUf84";
+const Y: &str = "kGe5DgSIycKp8w9aJmoHhB1sB3QTugfnRWm5nU_TzsY";
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
@@ -73,6 +80,8 @@ pub struct State {
     pub good: Option<String>,
     /// True if giving tokens back fails.
     pub keeps_revoked: bool,
+    /// Roles of tokens that are signed; unsigned ones unless somebody says so.
+    pub roles: Option<Vec<&'static str>>,
     /// Every request, in order.
     pub seen: Vec<Request>,
     given: u64,
@@ -104,6 +113,7 @@ impl Issuer {
             code_life: 60,
             good: None,
             keeps_revoked: false,
+            roles: None,
             seen: Vec::new(),
             given: 0,
             refresh: None,
@@ -169,7 +179,10 @@ impl Issuer {
         match path.strip_prefix("/realms/test") {
             Some("/.well-known/openid-configuration") => Some(document(&name)),
             Some("/device") => Some(state.begin(&request, &name)),
-            Some("/token") => state.token(&request),
+            Some("/certs") => Some(good(&json!({"keys": [{
+                "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "test", "x": X, "y": Y
+            }]}))),
+            Some("/token") => state.token(&request, &name),
             Some("/revoke") if state.keeps_revoked => Some((503, Vec::new(), String::new())),
             Some("/revoke") => Some((200, Vec::new(), String::new())),
             _ if path == "/.well-known/oauth-protected-resource" => Some(state.metadata(&daemon, &name)),
@@ -187,6 +200,20 @@ fn good(body: &Value) -> Answer {
 fn refuse(word: &str) -> Answer {
     let body = json!({"error": word, "error_description": "as told"});
     (400, vec![("content-type", "application/json".into())], body.to_string())
+}
+
+/// A token that walletd believes if it believes this issuer.
+fn signed(name: &str, roles: &[&str], life: u64) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let claims = json!({
+        "iss": name, "sub": "job-subject", "aud": "walletd", "azp": "cron-job", "typ": "Bearer",
+        "preferred_username": "service-account-cron-job", "iat": now, "exp": now + life,
+        "jti": format!("jti-{now}"), "realm_access": {"roles": roles},
+    });
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+    header.kid = Some("test".into());
+    let key = jsonwebtoken::EncodingKey::from_ec_pem(KEY.as_bytes());
+    key.and_then(|key| jsonwebtoken::encode(&header, &claims, &key)).unwrap_or_default()
 }
 
 fn document(name: &str) -> Answer {
@@ -228,7 +255,7 @@ impl State {
         }))
     }
 
-    fn token(&mut self, request: &Request) -> Option<Answer> {
+    fn token(&mut self, request: &Request, name: &str) -> Option<Answer> {
         match self.next.pop_front().unwrap_or(Next::Tokens) {
             Next::Refuse(word) => return Some(refuse(word)),
             Next::Page(status) => return Some((status, Vec::new(), "<html>".into())),
@@ -243,24 +270,27 @@ impl State {
                     return Some(refuse("invalid_grant"));
                 }
                 self.renewed += 1;
-                Some(self.give(true))
+                Some(self.give(name, true))
             }
             Some("client_credentials") => {
                 let shown = request.headers.contains_key("authorization");
                 let signed = request.field("client_assertion").is_some();
-                Some(if shown || signed { self.give(false) } else { refuse("invalid_client") })
+                Some(if shown || signed { self.give(name, false) } else { refuse("invalid_client") })
             }
             _ => {
                 let verifier = request.field("code_verifier").unwrap_or_default();
                 let proven = self.challenge.as_deref() == Some(&challenge_of(&verifier));
-                Some(if proven { self.give(true) } else { refuse("invalid_grant") })
+                Some(if proven { self.give(name, true) } else { refuse("invalid_grant") })
             }
         }
     }
 
-    fn give(&mut self, renewable: bool) -> Answer {
+    fn give(&mut self, name: &str, renewable: bool) -> Answer {
         self.given += 1;
-        let access = format!("access-secret-{}", self.given);
+        let access = match &self.roles {
+            None => format!("access-secret-{}", self.given),
+            Some(roles) => signed(name, roles, self.life),
+        };
         self.good = Some(access.clone());
         let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": self.life});
         if renewable {

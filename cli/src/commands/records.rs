@@ -229,13 +229,18 @@ fn projections(status: &Status) -> String {
 }
 
 impl Record for Whoami {
-    const COLUMNS: &'static [&'static str] = &["actor", "roles", "permissions"];
+    const COLUMNS: &'static [&'static str] =
+        &["actor", "roles", "permissions", "owner", "issuer", "client", "expires_at"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {
             "actor" => Cell::text(&self.actor),
             "roles" => Cell::owned(self.roles.join(" ")),
             "permissions" => Cell::owned(self.permissions.join(" ")),
+            "owner" => Cell::maybe(self.owner.as_deref()),
+            "issuer" => Cell::maybe(self.issuer.as_deref()),
+            "client" => Cell::maybe(self.client.as_deref()),
+            "expires_at" => self.expires_at.as_deref().map_or(Cell::None, Cell::Time),
             _ => Cell::None,
         }
     }

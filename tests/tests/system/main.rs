@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "one test binary: its modules have no outside")]
 
 mod checks;
+mod cron;
 mod exit_codes;
 mod figures;
 mod harness;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wallet_tests::issuer::{Issuer, Next};
+use wallet_tests::issuer::{Issuer, KEY, Next};
 
 use crate::harness::{Run, World, finish, run, signal};
 
@@ -252,7 +252,7 @@ fn a_client_signs_in_by_itself_with_an_empty_environment_and_leaves_nothing_behi
     let world = World::new();
     let secret = world.file("client-secret", "s+cret/of the=job\n");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    let key = world.file("key.pem", include_str!("sign_in_key.pem"));
+    let key = world.file("key.pem", KEY);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let at = format!("--daemon {} --issuer {} --client cron", issuer.daemon(), issuer.name());
     world.ctl(&format!("context set file {at} --secret-file client-secret")).ok();

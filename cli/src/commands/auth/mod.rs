@@ -1,5 +1,6 @@
 //! `walletctl auth`.
 
+mod can_i;
 mod login;
 mod logout;
 mod status;
@@ -25,6 +26,8 @@ pub enum Command {
     Status(status::Status),
     Token(token::TokenArgs),
     Whoami(token::Whoami),
+    #[command(name = "can-i")]
+    CanI(can_i::CanIArgs),
 }
 
 /// Runs one.
@@ -35,6 +38,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
         Command::Status(args) => status::status(ctx, args),
         Command::Token(args) => token::token(ctx, args).await,
         Command::Whoami(args) => token::whoami(ctx, args).await,
+        Command::CanI(args) => can_i::can_i(ctx, args).await,
     }
 }
 

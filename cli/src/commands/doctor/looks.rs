@@ -150,7 +150,7 @@ fn of_login(session: &Session, for_cron: bool) -> Finding {
 /// Whether the daemon answers, and to whom.
 pub(super) async fn daemon(ctx: &Context) -> Vec<Finding> {
     let mut found = Vec::new();
-    let asked = async { Ok::<_, CliError>(ctx.api()?.raw("GET", "/v1/status", None, None).await?) };
+    let asked = async { Ok::<_, CliError>(ctx.stranger()?.raw("GET", "/healthz", None, None).await?) };
     match asked.await {
         Ok(answer) => {
             found.push(Finding::good("daemon", format!("{} answers", ctx.settings.endpoint.value)));
@@ -163,6 +163,11 @@ pub(super) async fn daemon(ctx: &Context) -> Vec<Finding> {
     }
     let whoami = async { Ok::<_, CliError>(ctx.api()?.whoami().await?) };
     found.push(match whoami.await {
+        Ok(answer) if answer.body.roles.is_empty() => {
+            let text = format!("{} is known, and has no role here", answer.body.actor);
+            let hint = "Give it one at the issuer: operator, auditor or user.";
+            Finding::fault("rights", &CliError::new("forbidden", text).hint(hint))
+        }
         Ok(answer) => {
             let who = answer.body;
             Finding::good("rights", format!("{}: {}", who.actor, [who.roles, who.permissions].concat().join(" ")))

@@ -8,10 +8,11 @@ use wallet_core::{
 
 use super::{Answer, Client, ClientError, Lines, VERIFY_TIMEOUT, Write, segment};
 use crate::types::{
-    AssetList, AssetView, AuditFilter, AuditList, BalanceQuery, BalanceView, Batch, BatchResult, Because, CreateWallet,
-    CutView, History, HistoryQuery, ImportWallets, JournalQuery, MoveMoney, Posted, RegisterAsset, ReportQuery,
-    ReverseTransaction, SetLimit, Statement, StatementQuery, Status, Totals, TransactionFilter, TransactionList,
-    TransactionView, Verification, VerifyRequest, WalletFilter, WalletList, WalletView, Whoami,
+    AssetList, AssetView, AuditFilter, AuditList, BalanceQuery, BalanceView, Batch, BatchResult, Because, CanI,
+    CanIQuery, CreateWallet, CutView, History, HistoryQuery, ImportWallets, JournalQuery, MoveMoney, Posted,
+    RegisterAsset, ReportQuery, ReverseTransaction, SetLimit, Statement, StatementQuery, Status, Totals,
+    TransactionFilter, TransactionList, TransactionView, Verification, VerifyRequest, WalletFilter, WalletList,
+    WalletView, Whoami,
 };
 
 type Reply<T> = Result<Answer<T>, ClientError>;
@@ -36,6 +37,11 @@ impl Client {
     /// Who the caller is to the daemon.
     pub async fn whoami(&self) -> Reply<Whoami> {
         self.get("/v1/whoami", &()).await
+    }
+
+    /// Whether the caller may do something.
+    pub async fn can_i(&self, query: &CanIQuery) -> Reply<CanI> {
+        self.get("/v1/can-i", query).await
     }
 
     /// What all wallets hold together.
