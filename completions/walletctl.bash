@@ -97,6 +97,9 @@ _walletctl() {
             walletctl__subcmd__audit,verify)
                 cmd="walletctl__subcmd__audit__subcmd__verify"
                 ;;
+            walletctl__subcmd__auth,can-i)
+                cmd="walletctl__subcmd__auth__subcmd__can__subcmd__i"
+                ;;
             walletctl__subcmd__auth,login)
                 cmd="walletctl__subcmd__auth__subcmd__login"
                 ;;
@@ -622,8 +625,54 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__auth)
-            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help login logout status token whoami"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help login logout status token whoami can-i"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        walletctl__subcmd__auth__subcmd__can__subcmd__i)
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -745,25 +745,26 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_se
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l stores -d 'Every store that follows the ledger as well: audit trail, events, wallet rows, cached balances'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
 csv\t'A header and one flat row a line'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l fields -d 'Columns to show, separated by commas' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l context -d 'Context to use' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "login" -d 'Sign in: a page is opened in a browser, on this machine or another, and walletctl waits for it'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "logout" -d 'Sign out: the issuer is told to end the sign-in, and nothing of it is kept here'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "status" -d 'Show who is signed in, where, and for how long; asks nobody. Exits 4 if nobody is'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "token" -d 'Print an access token, renewed if need be: for other programs that call the daemon'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami" -f -a "whoami" -d 'Show who you are to the daemon, and what you may do'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "login" -d 'Sign in: a page is opened in a browser, on this machine or another, and walletctl waits for it'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "logout" -d 'Sign out: the issuer is told to end the sign-in, and nothing of it is kept here'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "status" -d 'Show who is signed in, where, and for how long; asks nobody. Exits 4 if nobody is'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "token" -d 'Print an access token, renewed if need be: for other programs that call the daemon'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "whoami" -d 'Show who you are to the daemon, and what you may do'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "can-i" -d 'Ask the daemon whether you may do something. Exits 5 if you may not'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from login" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
@@ -839,6 +840,20 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_see
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from whoami" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and __fish_seen_subcommand_from can-i" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and not __fish_seen_subcommand_from list show resume forget" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
