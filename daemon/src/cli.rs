@@ -4,19 +4,15 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use clap::{Parser, Subcommand};
-use wallet_core::ports::{Clock, LedgerStore, StoreError};
+use wallet_core::ports::StoreError;
 
 use crate::{
-    adapters::{
-        embedded::{clock::SystemClock, ledger::FjallLedger},
-        schema::OpenError,
-    },
+    adapters::{embedded::clock::SystemClock, schema::OpenError},
     backup::{self, BackupError, Source},
-    compose::{self, Opening, Places, ledger_options},
+    compose::{self, Opening},
     config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
     gateway::{self, ListenError},
     lifecycle::{DataLock, StartError},
@@ -72,7 +68,7 @@ enum Command {
         /// The file to make
         file: PathBuf,
     },
-    /// Make a ledger from a backup, in an empty data directory and a new epoch
+    /// Make a ledger from a backup, in an empty data directory or database and a new epoch
     #[command(after_help = "Example:\n  walletd restore /var/backups/wallets.zst --data /var/lib/walletd")]
     Restore {
         /// The backup
@@ -170,7 +166,7 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Print { origin }) => print(&loaded.print(origin))?,
         Command::Migrate(command) => migrate(&command, config)?,
         Command::Backup { file } => backup_to(&file, config)?,
-        Command::Restore { file } => restore_from(&file, config)?,
+        Command::Restore { file } => summarise("restored", &wait(operate::restore::restore(&file, config))?)?,
         Command::Rebuild { store } => print(&wait(operate::rebuild::rebuild(store, config))?)?,
         Command::Doctor { json } => {
             let (text, code) = wait(async { Ok::<_, anyhow::Error>(operate::doctor::doctor(config, json).await) })?;
@@ -212,25 +208,13 @@ fn backup_to(file: &Path, config: &Config) -> anyhow::Result<()> {
     let summary = if std::os::unix::net::UnixStream::connect(&config.server.socket).is_ok() {
         wait(backup::backup(file, Source::Daemon(config.server.socket.clone()), &clock))?
     } else {
-        let _lock = DataLock::acquire(&config.data.directory)?;
+        let _lock = DataLock::where_used(config)?;
         wait(async {
             let ledger = compose::open(config, Opening::AsItIs).await?.ledger;
             Ok::<_, anyhow::Error>(backup::backup(file, Source::Ledger(ledger), &clock).await?)
         })?
     };
     summarise("backed up", &summary)
-}
-
-fn restore_from(file: &Path, config: &Config) -> anyhow::Result<()> {
-    let _lock = DataLock::acquire(&config.data.directory)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let open = |place: &Path, id: &str| -> Result<Arc<dyn LedgerStore>, StoreError> {
-        let mut options = ledger_options(config, Arc::clone(&clock), Some(id.to_owned()));
-        options.dir = Places::of(place).ledger;
-        Ok(Arc::new(FjallLedger::open(options)?))
-    };
-    let summary = wait(backup::restore(file, &config.data.directory, open, &*clock))?;
-    summarise("restored", &summary)
 }
 
 fn wait<T, E: Into<anyhow::Error>>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {

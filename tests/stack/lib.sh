@@ -7,7 +7,7 @@
 # DURABLE=1    the servers' default durability; without it fsync is off, for function tests only
 CACHE=${STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/walletctl-stack}
 DIR=${STACK_DIR:-/var/tmp/walletctl-stack-$(id -u)}
-DATA=$DIR/data LOGS=$DIR/logs RUN=$DIR/run
+DATA=$DIR/data LOGS=$DIR/logs RUN=$DIR/run TLS=$DIR/tls
 BLOCK=32
 
 fail() {
@@ -160,6 +160,24 @@ choose_ports() {
   echo "$BASE" >"$DIR/ports"
 }
 
+# An authority of this stack's own and a certificate of it for every server here, made once.
+make_certificates() {
+  [ ! -e "$TLS/server.both.pem" ] || return 0
+  have openssl || packages openssl
+  mkdir -p "$TLS"
+  (
+    cd "$TLS"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=stack authority' -keyout ca.key -out ca.pem
+    openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout server.key -out server.csr
+    openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
+      -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+    # An authority that nobody should trust.
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=a stranger' -keyout stranger.key -out stranger.pem
+  ) >"$LOGS/openssl.log" 2>&1 || fail "no certificates can be made; see $LOGS/openssl.log"
+  chmod 644 "$TLS"/*
+  cat "$TLS/server.key" "$TLS/server.pem" >"$TLS/server.both.pem"
+}
+
 # The ports of a stack that is there.
 known_ports() {
   [ -f "$DIR/ports" ] || return 1
@@ -185,6 +203,10 @@ port() {
     kafka-proxy) echo $((BASE + 17)) ;;   # where a test puts a proxy
     redis-cluster) echo $((BASE + 18)) ;;
     redis-cluster-bus) echo $((BASE + 19)) ;;
+    redis-balances-tls) echo $((BASE + 28)) ;;
+    redis-limits-tls) echo $((BASE + 29)) ;;
+    kafka-tls) echo $((BASE + 30)) ;;
+    mongo-tls) echo $((BASE + 31)) ;;
   esac
 }
 

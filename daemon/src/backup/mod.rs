@@ -25,7 +25,7 @@ use wallet_api::types::CutView;
 use wallet_core::{cut::Cut, ports::StoreError, text::TextError};
 
 pub use self::{
-    read::restore,
+    read::{replay, restore},
     write::{Source, backup},
 };
 

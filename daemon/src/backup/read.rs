@@ -3,6 +3,7 @@
 //! The stores are built in a folder of their own inside the data directory and moved up when every
 //! hash, every balance and the trailer are proven, so a restore that fails leaves nothing. The
 //! projections are not in a backup: the directory has none, so the next start builds them from the journal.
+//! A ledger elsewhere is replayed by [`replay`]; its maker drops it if that fails.
 
 use std::{
     ffi::OsString,
@@ -40,7 +41,8 @@ where
     }
     let draft = data.join(DRAFT);
     clear(&draft)?;
-    let done = replay(file, &draft, open, clock).await;
+    fs::create_dir_all(&draft).map_err(BackupError::file(&draft))?;
+    let done = replay(file, async |id| open(&draft, id), clock).await;
     let done = done.and_then(|summary| publish(&draft, data).map(|()| summary));
     clear(&draft)?;
     done
@@ -73,15 +75,15 @@ fn clear(draft: &Path) -> Result<(), BackupError> {
     }
 }
 
-async fn replay<F>(file: &Path, draft: &Path, open: F, clock: &dyn Clock) -> Result<Summary, BackupError>
+/// Replays a backup into the empty ledger that `open` makes of an id, and proves it.
+pub async fn replay<F>(file: &Path, open: F, clock: &dyn Clock) -> Result<Summary, BackupError>
 where
-    F: FnOnce(&Path, &str) -> Result<Arc<dyn LedgerStore>, StoreError>,
+    F: AsyncFnOnce(&str) -> Result<Arc<dyn LedgerStore>, StoreError>,
 {
     let mut lines = Lines::open(file)?;
     let header = lines.header()?;
     let promised = cut(&header.cut).map_err(BackupError::damaged)?;
-    fs::create_dir_all(draft).map_err(BackupError::file(draft))?;
-    let ledger = open(draft, &header.ledger_id)?;
+    let ledger = open(&header.ledger_id).await?;
     let mut auditor = Auditor::new(&header.ledger_id);
     let trailer = loop {
         let (page, trailer) = lines.page()?;

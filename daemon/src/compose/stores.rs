@@ -120,6 +120,11 @@ pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Con
     Ok(Some(Connection { url, tls, pool: store.pool, timeout: Duration::from_millis(store.timeout_ms) }))
 }
 
+/// How the ledger's server is reached; none while the ledger is embedded.
+pub fn ledger_server(config: &Config) -> Result<Option<Connection>, OpenError> {
+    connection("ledger", &config.stores.ledger)
+}
+
 /// Opens every store of a configuration.
 pub async fn open(config: &Config, how: Opening) -> anyhow::Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

@@ -1,9 +1,10 @@
 //! What an operator tells walletd to do besides serving: rebuild what follows the ledger, recover a restored one, look
-//! whether everything is as it should be.
+//! whether everything is as it should be, restore a backup.
 
 pub(crate) mod doctor;
 pub(crate) mod rebuild;
 pub(crate) mod recover;
+pub(crate) mod restore;
 
 use std::io::Write as _;
 

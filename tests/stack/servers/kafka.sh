@@ -28,16 +28,21 @@ kafka_java() {
 
 kafka_init() {
   local data=$DATA/kafka id address=127.0.0.1:$(port kafka) controller=127.0.0.1:$(port kafka-controller)
+  local secured=127.0.0.1:$(port kafka-tls)
   mkdir -p "$data"
   cat >"$DIR/kafka.properties" <<C
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=$controller
-listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxied),CONTROLLER://$controller
-advertised.listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxy),CONTROLLER://$controller
+listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxied),SECURED://$secured,CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://$address,PROXIED://127.0.0.1:$(port kafka-proxy),SECURED://$secured,CONTROLLER://$controller
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location=$TLS/server.both.pem
+listener.name.secured.sasl.enabled.mechanisms=PLAIN
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_secured="secured-pw";
 log.dirs=$data
 num.partitions=1
 default.replication.factor=1
@@ -72,6 +77,7 @@ kafka_after() { :; }
 kafka_stop() { end kafka; }
 kafka_env() {
   echo "WALLETD_EVENTS_URL=kafka://127.0.0.1:$(port kafka)/wallet"
+  echo "STACK_TLS_EVENTS_URL=kafka://secured:secured-pw@127.0.0.1:$(port kafka-tls)"
   # A broker tells its clients where to connect: a proxy between them has to be where it says.
   echo "STACK_KAFKA_PROXIED=127.0.0.1:$(port kafka-proxied)"
   echo "STACK_KAFKA_PROXY=127.0.0.1:$(port kafka-proxy)"

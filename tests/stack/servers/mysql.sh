@@ -53,6 +53,9 @@ max_connections=300
 table_open_cache=200
 table_definition_cache=400
 default_time_zone='+00:00'
+ssl_ca=$TLS/ca.pem
+ssl_cert=$TLS/server.pem
+ssl_key=$TLS/server.key
 C
   [ "${DURABLE:-}" = 1 ] ||
     printf '%s\n' innodb_flush_log_at_trx_commit=2 innodb_doublewrite=OFF innodb_flush_method=nosync >>"$DIR/mysql.cnf"
@@ -76,4 +79,7 @@ mysql_after() {
 
 mysql_stop() { end mysql; }
 
-mysql_env() { echo "WALLETD_WALLETS_URL=mysql://wallet:wallet@127.0.0.1:$(port mysql)/wallet"; }
+mysql_env() {
+  echo "WALLETD_WALLETS_URL=mysql://wallet:wallet@127.0.0.1:$(port mysql)/wallet"
+  echo "STACK_TLS_WALLETS_URL=mysql://wallet:wallet@127.0.0.1:$(port mysql)"
+}

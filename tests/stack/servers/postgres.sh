@@ -23,7 +23,14 @@ unix_socket_directories = '$RUN'
 shared_buffers = 64MB
 max_connections = 300
 timezone = 'UTC'
+ssl = on
+ssl_cert_file = 'server.pem'
+ssl_key_file = 'server.key'
 C
+  # It reads its key only as its own.
+  cp "$TLS/server.pem" "$TLS/server.key" "$data/"
+  [ "$(id -u)" != 0 ] || chown postgres "$data/server.pem" "$data/server.key"
+  chmod 600 "$data/server.key"
   [ "${DURABLE:-}" = 1 ] || printf '%s = off\n' fsync synchronous_commit full_page_writes >>"$data/stack.conf"
 }
 
@@ -57,4 +64,7 @@ postgres_after() {
 # Fast: sessions are ended, the data is written.
 postgres_stop() { end postgres INT; }
 
-postgres_env() { echo "WALLETD_LEDGER_URL=postgres://wallet:wallet@127.0.0.1:$(port postgres)/wallet"; }
+postgres_env() {
+  echo "WALLETD_LEDGER_URL=postgres://wallet:wallet@127.0.0.1:$(port postgres)/wallet"
+  echo "STACK_TLS_LEDGER_URL=postgres://wallet:wallet@127.0.0.1:$(port postgres)"
+}

@@ -13,6 +13,12 @@ redis_launch() {
     --save '' --appendonly no --daemonize no --databases 2048 "$@"
 }
 
+# redis_secured NAME OPTION...: encrypted as well, on a port of its own, with a user who has a password.
+redis_secured() {
+  redis_launch "$@" --tls-port "$(port "$1-tls")" --tls-cert-file "$TLS/server.pem" --tls-key-file "$TLS/server.key" \
+    --tls-ca-cert-file "$TLS/ca.pem" --tls-auth-clients no --user secured on '>secured-pw' '~*' '&*' '+@all'
+}
+
 redis_answers() { [ "$(redis-cli -h 127.0.0.1 -p "$(port "$1")" ping 2>/dev/null)" = PONG ]; }
 
 redis-balances_packages() { redis_packages; }
@@ -20,22 +26,28 @@ redis-balances_install() { :; }
 redis-balances_version() { redis_version; }
 redis-balances_init() { :; }
 redis-balances_start() {
-  redis_launch redis-balances --maxmemory "${STACK_REDIS_MEMORY:-64mb}" --maxmemory-policy allkeys-lru
+  redis_secured redis-balances --maxmemory "${STACK_REDIS_MEMORY:-64mb}" --maxmemory-policy allkeys-lru
 }
 redis-balances_ready() { redis_answers redis-balances; }
 redis-balances_after() { :; }
 redis-balances_stop() { end redis-balances; }
-redis-balances_env() { echo "WALLETD_BALANCES_URL=redis://127.0.0.1:$(port redis-balances)/0"; }
+redis-balances_env() {
+  echo "WALLETD_BALANCES_URL=redis://127.0.0.1:$(port redis-balances)/0"
+  echo "STACK_TLS_BALANCES_URL=rediss://secured:secured-pw@127.0.0.1:$(port redis-balances-tls)"
+}
 
 redis-limits_packages() { redis_packages; }
 redis-limits_install() { :; }
 redis-limits_version() { redis_version; }
 redis-limits_init() { :; }
-redis-limits_start() { redis_launch redis-limits --maxmemory 32mb --maxmemory-policy noeviction; }
+redis-limits_start() { redis_secured redis-limits --maxmemory 32mb --maxmemory-policy noeviction; }
 redis-limits_ready() { redis_answers redis-limits; }
 redis-limits_after() { :; }
 redis-limits_stop() { end redis-limits; }
-redis-limits_env() { echo "WALLETD_LIMITS_URL=redis://127.0.0.1:$(port redis-limits)/0"; }
+redis-limits_env() {
+  echo "WALLETD_LIMITS_URL=redis://127.0.0.1:$(port redis-limits)/0"
+  echo "STACK_TLS_LIMITS_URL=rediss://secured:secured-pw@127.0.0.1:$(port redis-limits-tls)"
+}
 
 # A cluster of one node: what must not span slots is refused by it as by a large one.
 redis-cluster_packages() { redis_packages; }

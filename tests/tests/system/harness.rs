@@ -74,6 +74,11 @@ impl Run {
         self.err
     }
 
+    /// True if it wrote this text, wherever.
+    pub fn says(&self, text: &str) -> bool {
+        self.out.contains(text) || self.err.contains(text)
+    }
+
     /// The `data` of the JSON envelope.
     #[track_caller]
     pub fn data(self) -> Value {

@@ -89,6 +89,12 @@ impl Link {
         Ok(Self { config, tls, limit: connection.timeout })
     }
 
+    /// The same way, into another schema than the user's own.
+    pub(super) fn within(mut self, schema: &str) -> Self {
+        self.config.options(format!("-c search_path={schema}"));
+        self
+    }
+
     /// A connection with our settings; an error says what the server said.
     pub(super) async fn try_connect(&self) -> Result<Connected, Unconnected> {
         let connect = async {

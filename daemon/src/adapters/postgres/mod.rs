@@ -14,6 +14,7 @@
 pub(crate) mod codec;
 mod commit;
 mod decision;
+mod draft;
 mod errors;
 mod facts;
 mod head;
@@ -34,6 +35,7 @@ use wallet_core::{cut::Hash, journal::genesis, ports::Clock};
 
 use self::{commit::Writer, link::Link};
 pub use self::{
+    draft::Draft,
     facts::{Facts, PoolUse, Setting, facts},
     leases::PostgresLeases,
     schema::{migrate, schema},
@@ -65,9 +67,13 @@ impl PostgresLedger {
         if !found.is_current() {
             return Err(OpenError::Schema { store: STORE, schema: found });
         }
-        let link = Link::new(connection, "walletd ledger")?;
+        Self::on(Link::new(connection, "walletd ledger")?, connection, &new_id, clock).await
+    }
+
+    /// The same, at the end of a way of its own.
+    async fn on(link: Link, connection: &Connection, new_id: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let pool = link.pool(connection.pool)?;
-        let id = schema::identify(&link, &new_id).await?;
+        let id = schema::identify(&link, new_id).await?;
         Ok(Self {
             genesis: genesis(&id),
             id,

@@ -6,7 +6,7 @@ use wallet_core::{cut::Cut, journal::genesis, ports::StoreError, time::Timestamp
 use super::{
     STORE,
     errors::{self, damaged},
-    link::Link,
+    link::{Connected, Link},
 };
 use crate::adapters::{
     connection::Connection,
@@ -20,6 +20,9 @@ mod embedded {
 
 /// Names the lock under which one daemon at a time migrates; a number nobody else is likely to use.
 const MIGRATING: i64 = 0x0077_616c_6c65_7464;
+/// A session that does so for a large ledger takes as long as it takes.
+pub(super) const PATIENT: &str =
+    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 
 /// How far a server's schema is, changing nothing.
 pub async fn schema(connection: &Connection) -> Result<Schema, OpenError> {
@@ -30,11 +33,14 @@ pub async fn schema(connection: &Connection) -> Result<Schema, OpenError> {
 /// Brings the schema up to date; of several daemons that do so at once, one does and the others wait for it.
 pub async fn migrate(connection: &Connection) -> Result<Schema, OpenError> {
     let mut connected = Link::new(connection, "walletd migrate")?.try_connect().await?;
-    // A migration of a large ledger takes as long as it takes.
-    let patient = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-    connected.client.batch_execute(patient).await.map_err(errors::open)?;
+    connected.client.batch_execute(PATIENT).await.map_err(errors::open)?;
     // Held by the session, so it goes with it however this ends.
     connected.client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATING]).await.map_err(errors::open)?;
+    apply(&mut connected).await
+}
+
+/// Applies what is missing, on a connection that nobody else migrates beside.
+pub(super) async fn apply(connected: &mut Connected) -> Result<Schema, OpenError> {
     let before = look(&connected.client).await?;
     if before.applied.is_none_or(|applied| applied < before.known) {
         embedded::migrations::runner().run_async(&mut connected.client).await.map_err(|error| failed(&error))?;

@@ -5,6 +5,7 @@
 
 mod crashes;
 mod deploy;
+mod encrypted;
 mod evidence;
 mod links;
 mod load;
@@ -12,6 +13,7 @@ mod losses;
 mod money;
 mod own;
 mod replicas;
+mod restore;
 mod servers;
 mod stores;
 mod tracing;
