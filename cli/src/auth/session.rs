@@ -3,7 +3,7 @@
 //! A login's token is renewed under the login's lock: read again first, since another process may have renewed it, and
 //! kept before it is used. A refresh token is used once; were it used twice, the issuer would end the whole login.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::Mutex;
@@ -44,7 +44,7 @@ impl Session {
             resource: resource.to_owned(),
             identity: identity.clone(),
             logins: Logins::of(paths),
-            http: Http::new(identity.ca_file.clone().map(PathBuf::from)),
+            http: Http::new(identity.ca_file.clone()),
             env: env.clone(),
             held: Mutex::new(None),
         })

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_before_it_ends_and_not_trusted_after_the_clock_went_back() {
-        let tokens = |life| Tokens {
+        let tokens = |life: i64| Tokens {
             access: Token::new("t"),
             given_at: 1_000,
             ends_at: 1_000 + life,

@@ -200,6 +200,10 @@ fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
     let named = file.contexts.entry(args.name.clone()).or_default();
     if let Some(daemon) = args.daemon {
         let endpoint: Endpoint = daemon.parse().map_err(|e| CliError::usage(format!("--daemon: {e}")))?;
+        if forget(named, &endpoint) {
+            let before = named.url.as_deref().unwrap_or_default();
+            ctx.prompt.note(&format!("issuer, client and credentials were for {before}, and are dropped"));
+        }
         (named.socket, named.url) = match endpoint {
             Endpoint::Socket(_) => (Some(daemon), None),
             Endpoint::Http(url) | Endpoint::Https(url) => (None, Some(url)),
@@ -216,6 +220,24 @@ fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
     }
     file.write(&ctx.paths)?;
     show(ctx, &file, Some(&args.name))
+}
+
+/// Another daemon gets nothing that was meant for the one before; true if there was something.
+fn forget(named: &mut Named, endpoint: &Endpoint) -> bool {
+    if named.url.is_none() || named.url.as_deref() == endpoint.url() {
+        return false;
+    }
+    let own = [
+        &mut named.issuer,
+        &mut named.client,
+        &mut named.secret_file,
+        &mut named.secret_credential,
+        &mut named.key_file,
+        &mut named.key_credential,
+        &mut named.key_id,
+        &mut named.ca_file,
+    ];
+    own.into_iter().fold(false, |any, field| field.take().is_some() || any)
 }
 
 fn show(ctx: &Context, file: &File, name: Option<&str>) -> Result<(), CliError> {

@@ -91,9 +91,11 @@ fn the_shipped_units_are_sound() {
     command.args(["verify", "--man=no", "walletctl-nightly.service", "walletctl-nightly.timer"]);
     let verified = run(command, Vec::new());
     assert!(verified.code == 0 && verified.err.is_empty(), "{verified}");
-    // No secret is in a unit: it names where one is.
+    // No secret is in a unit or its environment: they name where one is, by the same name.
     let unit = fs::read_to_string(shipped("walletctl-nightly.service")).unwrap();
-    assert!(unit.contains("LoadCredential=") && !unit.contains("WALLETCTL_SECRET="));
+    let environment = fs::read_to_string(shipped("nightly.env")).unwrap();
+    let name = environment.lines().find_map(|line| line.strip_prefix("WALLETCTL_SECRET_CREDENTIAL=")).unwrap();
+    assert!(unit.contains(&format!("LoadCredential={name}:/")), "{unit}");
 }
 
 #[test]
@@ -119,6 +121,26 @@ fn the_crontab_line_pays_and_writes_the_balances_once_however_often_it_runs() {
     night.issuer.state().next.clear();
     night.by_cron().ok();
     assert_eq!(night.world.balance("w_1"), "12.75");
+}
+
+#[test]
+fn the_shipped_environment_and_a_systemd_credential_are_enough_for_the_job() {
+    let night = Night::new();
+    let credentials = night.world.path("credentials");
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("client-secret"), "job-secret").unwrap();
+    let mut job = Command::new(shipped("nightly"));
+    job.arg(night.world.path("tonight.csv")).arg(night.world.path("balances")).env_clear().stdin(Stdio::null());
+    let environment = fs::read_to_string(shipped("nightly.env")).unwrap();
+    for (name, value) in environment.lines().filter_map(|line| line.split_once('=')) {
+        job.env(name, value);
+    }
+    // This machine's places in the place of the shipped ones.
+    job.env("PATH", format!("{}:/usr/bin:/bin", programs().display())).env("CREDENTIALS_DIRECTORY", &credentials);
+    job.env("XDG_STATE_HOME", night.world.path("var")).env("XDG_CONFIG_HOME", night.world.path("var"));
+    job.env("WALLETCTL_URL", &night.url).env("WALLETCTL_ISSUER", night.issuer.name());
+    run(job, Vec::new()).ok();
+    assert_eq!((night.sheet().as_str(), night.world.balance("w_1").as_str()), ("11.75", "11.75"));
 }
 
 #[test]

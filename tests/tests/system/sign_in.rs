@@ -12,7 +12,7 @@ use std::{
 
 use wallet_tests::issuer::{Issuer, KEY, Next};
 
-use crate::harness::{Run, World, finish, run, signal};
+use crate::harness::{Run, World, finish, run, signal, tool};
 
 const LOGIN: &str = "--context t auth login --no-browser --insecure-storage -o json";
 
@@ -209,6 +209,38 @@ fn an_issuer_that_is_new_or_changed_must_be_pinned_where_nobody_can_be_asked() {
     world.ctl(&format!("context set t --issuer {}", other.name())).ok();
     // Pinned to another issuer, the old one's token is shown no more.
     world.ctl("--context t auth whoami").exits(4);
+}
+
+/// Runs walletctl at a terminal where somebody types this.
+fn typed(world: &World, line: &str, answer: &str) -> Option<Run> {
+    let script = tool("script", "answering at a terminal")?;
+    let walletctl = crate::harness::programs().join("walletctl");
+    let mut command = world.command(script);
+    command.args(["-qec", &format!("{} {line}", walletctl.display()), "/dev/null"]).stdin(Stdio::piped());
+    Some(run(command, answer.as_bytes().to_vec()))
+}
+
+#[test]
+fn a_person_is_asked_about_an_issuer_that_is_new_or_changed_and_the_answer_is_remembered() {
+    let (issuer, other) = (Issuer::start().unwrap(), Issuer::start().unwrap());
+    let world = World::new();
+    world.ctl(&format!("context set t --daemon {}", issuer.daemon())).ok();
+    let line = "--context t auth login --no-browser --insecure-storage";
+    let Some(no) = typed(&world, line, "n\n") else { return };
+    no.exits(10);
+    let yes = typed(&world, line, "y\n").unwrap();
+    assert!(yes.out.contains(&issuer.name()) && yes.out.contains("[y/N]"), "{yes}");
+    yes.ok();
+    assert_eq!(world.ctl("context show t -o json").data()["issuer"], issuer.name());
+    issuer.state().issuers = Some(vec![other.name()]);
+    typed(&world, line, "\n").unwrap().exits(10);
+    assert!(other.state().seen.is_empty());
+    typed(&world, line, "y\n").unwrap().ok();
+    assert_eq!(world.ctl("context show t -o json").data()["issuer"], other.name());
+    // The old issuer's login is gone; another daemon gets nothing of this one's.
+    assert!(files_with(&world.state(), &issuer.name()).is_empty());
+    world.ctl(&format!("context set t --daemon {}", other.daemon())).ok();
+    assert!(world.ctl("context show t -o json").data()["issuer"].is_null());
 }
 
 #[test]
