@@ -32,6 +32,8 @@ enum Draw {
 struct Batch {
     mode: Mode,
     own: Option<(u8, u8)>,
+    /// Bound to the wallets of this owner.
+    only: Option<&'static str>,
     draws: Vec<Draw>,
 }
 
@@ -117,7 +119,13 @@ fn batch() -> impl Strategy<Value = Batch> {
     ];
     let mode = select([vec![Mode::Continue; 5], vec![Mode::Stop; 2], vec![Mode::Atomic; 3]].concat());
     let own = prop::option::weighted(0.3, (0_u8..4, 0_u8..5).prop_map(|(key, content)| (key, content / 4)));
-    (mode, own, prop::collection::vec(draw, 0..6)).prop_map(|(mode, own, draws)| Batch { mode, own, draws })
+    let only = select([vec![None; 5], vec![Some("ada"), Some("eve")]].concat());
+    (mode, own, only, prop::collection::vec(draw, 0..6)).prop_map(|(mode, own, only, draws)| Batch {
+        mode,
+        own,
+        only,
+        draws,
+    })
 }
 
 /// Commits, each with the seconds that pass before it.
@@ -175,13 +183,16 @@ fn realize(batch: &Batch, issued: &mut Vec<Command>) -> Request {
     });
     let commands = commands.collect();
     let own = batch.own.map(|(name, content)| OwnKey { key: key(&format!("b{name}")), content: Hash([content; 32]) });
-    request(batch.mode, own, commands)
+    Request { only: batch.only.map(|owner| owner.parse().unwrap()), ..request(batch.mode, own, commands) }
 }
 
 /// Four wallets, so that not all is refused.
 fn set_up() -> Request {
     let opens = [("w0", "EUR", "0"), ("w1", "EUR", "50"), ("w2", "EUR", "unlimited"), ("w3", "JPY", "0")];
-    let commands = opens.map(|(id, asset, limit)| command(&format!("open-{id}"), open(id, asset, limit)));
+    let mut commands = opens.map(|(id, asset, limit)| command(&format!("open-{id}"), open(id, asset, limit)));
+    if let Action::OpenWallet(open) = &mut commands[2].action {
+        open.owner = "eve".parse().unwrap();
+    }
     request(Mode::Atomic, None, commands.to_vec())
 }
 

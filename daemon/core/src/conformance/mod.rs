@@ -6,6 +6,7 @@
 
 mod append;
 mod audit;
+mod bound;
 mod bus;
 mod cache;
 mod groups;
@@ -109,6 +110,9 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     groups::a_group_is_all_or_nothing,
     groups::a_group_replays_whole_or_not_at_all,
     groups::no_cut_lies_inside_a_group,
+    bound::only_transfers_out_of_ones_own_wallets_happen,
+    bound::nothing_is_said_about_where_money_cannot_go,
+    bound::a_long_request_is_bound_to_its_end,
     append::an_appended_journal_is_the_same_ledger,
     append::what_does_not_follow_is_not_appended,
     append::an_appended_ledger_goes_on,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     asset::{AssetCode, Assets, MAX_SCALE},
     command::Action,
-    ids::WalletId,
+    ids::{Owner, WalletId},
     key::ScopedKey,
 };
 
@@ -76,6 +76,13 @@ impl Facts {
             }
         }
         seen
+    }
+
+    pub(super) fn owner(&self, id: &WalletId) -> Option<&Owner> {
+        self.0.iter().find_map(|fact| match (&fact.what, &fact.action) {
+            (What::Opened { wallet, .. }, Action::OpenWallet(open)) if wallet == id => Some(&open.owner),
+            _ => None,
+        })
     }
 
     pub(super) fn undone_by(&self, seq: u64) -> Option<u64> {

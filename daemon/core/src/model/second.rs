@@ -8,7 +8,7 @@ use crate::{
     asset::{AssetCode, MAX_SCALE},
     command::{Action, Command, Mode, Move, Request, Reverse, StatusChange},
     cut::Hash,
-    ids::WalletId,
+    ids::{Owner, WalletId},
     key::ScopedKey,
     outcome::Outcome,
     time::Timestamp,
@@ -66,8 +66,7 @@ impl Model {
         {
             return (*content == own.content).then(|| expected.clone());
         }
-        let expected =
-            if request.mode == Mode::Atomic { self.group(&request.commands, now) } else { self.row(request, now) };
+        let expected = if request.mode == Mode::Atomic { self.group(request, now) } else { self.row(request, now) };
         if let Some(own) = &request.own_key {
             self.answers.push((own.key.clone(), own.content, expected.clone()));
         }
@@ -78,13 +77,14 @@ impl Model {
         let mut stopped = false;
         let mut expected = Vec::new();
         for command in &request.commands {
-            expected.push(if stopped { Expected::NotAttempted } else { self.command(command, now, None) });
+            expected.push(if stopped { Expected::NotAttempted } else { self.command(request, command, now, None) });
             stopped |= request.mode == Mode::Stop && !expected.iter().all(Expected::happened);
         }
         expected
     }
 
-    fn group(&mut self, commands: &[Command], now: i64) -> Vec<Expected> {
+    fn group(&mut self, request: &Request, now: i64) -> Vec<Expected> {
+        let commands = &request.commands;
         let keys: BTreeSet<_> = commands.iter().map(|command| &command.key).collect();
         let known = commands.iter().filter(|command| self.facts.by_key(&command.key).is_some()).count();
         let repeated = keys.len() < commands.len();
@@ -93,7 +93,8 @@ impl Model {
         }
         let before = self.facts.clone();
         let first = self.recorded(now);
-        let expected: Vec<_> = commands.iter().map(|command| self.command(command, now, Some(first))).collect();
+        let expected: Vec<_> =
+            commands.iter().map(|command| self.command(request, command, now, Some(first))).collect();
         let failed = expected.iter().position(|one| !one.happened());
         let Some(failed) = failed.filter(|_| known == 0) else {
             return expected;
@@ -107,7 +108,7 @@ impl Model {
         self.facts.0.last().map_or(now, |last| now.max(last.recorded + 1))
     }
 
-    fn command(&mut self, command: &Command, now: i64, first: Option<i64>) -> Expected {
+    fn command(&mut self, request: &Request, command: &Command, now: i64, first: Option<i64>) -> Expected {
         if let Some((seq, fact)) = self.facts.by_key(&command.key) {
             return match self.differs(&command.action, &fact.action) {
                 Some(field) => Expected::Conflict(field, seq),
@@ -115,7 +116,11 @@ impl Model {
             };
         }
         let recorded = self.recorded(now);
-        match self.happens(&command.action, recorded, first.unwrap_or(recorded)) {
+        let transfers = matches!(&command.action, Action::Move(moved) if moved.from.is_some() && moved.to.is_some());
+        if request.only.is_some() && !transfers {
+            return Expected::Refused(BTreeSet::from(["forbidden"]));
+        }
+        match self.happens(&command.action, request.only.as_ref(), recorded, first.unwrap_or(recorded)) {
             Ok(what) => {
                 self.facts.0.push(Fact { key: command.key.clone(), action: command.action.clone(), what, recorded });
                 Expected::Ok(self.facts.0.len() as u64)
@@ -125,7 +130,13 @@ impl Model {
     }
 
     /// What an action makes happen, or every rule it breaks.
-    fn happens(&self, action: &Action, recorded: i64, default: i64) -> Result<What, BTreeSet<&'static str>> {
+    fn happens(
+        &self,
+        action: &Action,
+        only: Option<&Owner>,
+        recorded: i64,
+        default: i64,
+    ) -> Result<What, BTreeSet<&'static str>> {
         let mut broken = BTreeSet::new();
         let when = |asked: Option<Timestamp>| {
             let at = asked.map_or(default, Timestamp::as_micros);
@@ -135,7 +146,7 @@ impl Model {
             Action::Move(moved) => {
                 let (at, future) = when(moved.effective_at);
                 broken.extend(future);
-                self.moves(moved, at, &mut broken)
+                self.moves(moved, only, at, &mut broken)
             }
             Action::Reverse(reverse) => {
                 let (at, future) = when(reverse.effective_at);
@@ -166,7 +177,7 @@ impl Model {
         what.filter(|_| broken.is_empty()).ok_or(broken)
     }
 
-    fn moves(&self, moved: &Move, at: i64, broken: &mut BTreeSet<&'static str>) -> Option<What> {
+    fn moves(&self, moved: &Move, only: Option<&Owner>, at: i64, broken: &mut BTreeSet<&'static str>) -> Option<What> {
         if moved.from == moved.to {
             broken.insert("same_wallet");
         }
@@ -177,8 +188,18 @@ impl Model {
         let Some(units) = fitting else {
             return refuse(broken, "invalid_amount");
         };
-        self.side(moved.from.as_ref(), moved.asset, at, -units, false, broken);
-        self.side(moved.to.as_ref(), moved.asset, at, units, false, broken);
+        let hers = |id: &WalletId| only.is_none_or(|only| self.facts.owner(id) == Some(only));
+        if moved.from.as_ref().is_none_or(hers) {
+            self.side(moved.from.as_ref(), moved.asset, at, -units, false, broken);
+        } else {
+            broken.insert("unknown_wallet");
+        }
+        let mut there = BTreeSet::new();
+        self.side(moved.to.as_ref(), moved.asset, at, units, false, &mut there);
+        match only {
+            Some(_) if !there.is_empty() => drop(broken.insert("destination_refused")),
+            _ => broken.extend(there),
+        }
         Some(What::Moved {
             from: moved.from.clone(),
             to: moved.to.clone(),
