@@ -41,12 +41,13 @@ pub struct Examined {
     pub unreachable: bool,
 }
 
-/// Looks at every store. Changes nothing.
+/// Looks at every store, and at the issuer of tokens. Changes nothing.
 pub async fn examine(config: &Config) -> Vec<Examined> {
     let mut all = Vec::new();
     for (name, store) in config.stores.each() {
         all.push(one(name, store, config).await);
     }
+    all.extend(super::identity::examine(&config.auth).await);
     all
 }
 

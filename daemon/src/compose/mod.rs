@@ -106,6 +106,11 @@ impl Daemon {
         let edge = match identity::tokens(&config.auth)? {
             None => edge,
             Some((tokens, issuer)) => {
+                tracing::info!(
+                    issuer = issuer.name(),
+                    audience = config.auth.audience,
+                    "tokens of this issuer are taken"
+                );
                 let stop = stop.clone();
                 tasks.spawn(async move { issuer.run(&stop).await });
                 Edge { authenticate: Some(tokens), ..edge }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
+use super::{Gateway, Invalid};
 use crate::address::ServerUrl;
 
 /// Where an issuer says what it is; left off a `discovery_url` that has it.
@@ -75,6 +75,16 @@ impl Auth {
     pub fn discovery_base(&self) -> Option<String> {
         let url = self.discovery_url.as_ref().or(self.issuer.as_ref())?;
         Some(url.strip_suffix(WELL_KNOWN).unwrap_or(url).trim_end_matches('/').to_owned())
+    }
+
+    /// Whoever signs in is told which daemon a token is for: by a configured URL, or on this machine by the one it used.
+    pub(super) fn validate_with(&self, gateway: &Gateway) -> Result<(), Invalid> {
+        let beyond = gateway.listen.is_some_and(|address| !address.ip().is_loopback());
+        if self.issuer.is_some() && beyond && gateway.public_url.is_none() {
+            let why = "is needed where people sign in from other machines: the URL they use";
+            return Err(Invalid::new("gateway.public_url", why));
+        }
+        Ok(())
     }
 
     pub(super) fn validate(&self) -> Result<(), Invalid> {

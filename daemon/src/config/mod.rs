@@ -183,6 +183,7 @@ impl Config {
         self.server.validate()?;
         self.gateway.validate()?;
         self.auth.validate()?;
+        self.auth.validate_with(&self.gateway)?;
         self.keycloak.validate()?;
         self.data.validate()?;
         self.stores.validate()?;
