@@ -138,10 +138,45 @@ rules! {
     POST "/v1/admin/rebuild/{store}" "rebuild" ADMIN;
 }
 
+/// What a request asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked<'a> {
+    /// A path that nothing serves.
+    Nowhere,
+    /// A path that does not take the method, or may not: it has no such row.
+    Otherwise(&'a str),
+    /// A row of the table.
+    Row(&'static Rule),
+}
+
+impl<'a> Asked<'a> {
+    /// `path` as the router has it, if it has one.
+    pub(super) fn of(method: &str, path: Option<&'a str>) -> Self {
+        match path {
+            None => Self::Nowhere,
+            Some(path) => rule(method, path).map_or(Self::Otherwise(path), Self::Row),
+        }
+    }
+
+    /// Nobody has to be known for it.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Self::Row(Rule { who: Who::Everybody, .. }))
+    }
+}
+
 /// What the table says about a request: `path` as the router has it.
 pub(super) fn rule(method: &str, path: &str) -> Option<&'static Rule> {
     let method = if method == "HEAD" { "GET" } else { method };
     RULES.iter().find(|rule| rule.path == path && rule.method == method)
+}
+
+/// The methods that a path takes, as the header Allow has them.
+pub(super) fn allow(path: &str) -> String {
+    let mut methods: Vec<_> = RULES.iter().filter(|rule| rule.path == path).map(|rule| rule.method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
 }
 
 /// The first row of an action.

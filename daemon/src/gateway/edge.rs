@@ -25,7 +25,7 @@ use wallet_core::{
 };
 
 use super::{
-    authz::{self, Lack, Reach, Rule, Who},
+    authz::{self, Asked, Lack, Reach, Rule},
     context::Context,
     fault::Fault,
     keycloak::Keycloak,
@@ -89,8 +89,8 @@ pub(super) async fn pass(
         (request.method().to_string(), route.unwrap_or("unknown").to_owned())
     });
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let rule = route.map(|route| authz::rule(method.as_str(), route));
-    let served = edge.serve((source, rule), request, next, &request_id, trace.context.clone());
+    let asked = Asked::of(method.as_str(), route);
+    let served = edge.serve((source, asked), request, next, &request_id, trace.context.clone());
     let response = served.instrument(trace.span.clone()).await;
     let (took, status) = (started.elapsed(), response.status().as_u16());
     let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
@@ -104,10 +104,9 @@ pub(super) async fn pass(
 }
 
 impl Edge {
-    /// `rule` is none for a path that nothing serves, and has no row for one that nobody may use.
     async fn serve(
         &self,
-        (source, rule): (Source, Option<Option<&'static Rule>>),
+        (source, asked): (Source, Asked<'_>),
         mut request: Request,
         next: Next,
         id: &RequestId,
@@ -126,7 +125,7 @@ impl Edge {
         {
             return keycloak.forward(remote, request).await;
         }
-        if let Some(Some(Rule { who: Who::Everybody, .. })) = rule {
+        if asked.is_open() {
             request.extensions_mut().insert(Arc::clone(&self.metadata));
             return self.run(request, next).await;
         }
@@ -134,13 +133,17 @@ impl Edge {
             Ok(caller) => caller,
             Err(response) => return response,
         };
-        let reach = match rule.map(|rule| authorise(rule, &caller)) {
-            None => Reach::Any,
-            Some(Ok(reach)) => reach,
-            Some(Err(fault)) => {
-                self.access.refused(Reason::Forbidden, source.origin());
-                return fault.into_response();
-            }
+        let reach = match asked {
+            // The router says that there is nothing.
+            Asked::Nowhere => Reach::Any,
+            Asked::Otherwise(path) => return not_so(path),
+            Asked::Row(rule) => match authorise(rule, &caller) {
+                Ok(reach) => reach,
+                Err(fault) => {
+                    self.access.refused(Reason::Forbidden, source.origin());
+                    return fault.into_response();
+                }
+            },
         };
         let key = match request.headers().get("idempotency-key").map(|value| value.to_str().map(str::parse)) {
             None => None,
@@ -263,11 +266,18 @@ pub(super) fn host(request: &Request) -> Option<&str> {
     named.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
 }
 
+/// The path does not take the method, or has no row that lets anybody use it so.
+fn not_so(path: &str) -> Response {
+    let mut response =
+        Fault::from(Problem::new("method_not_allowed", "the path does not take this method")).into_response();
+    if let Ok(methods) = HeaderValue::try_from(authz::allow(path)) {
+        response.headers_mut().insert(header::ALLOW, methods);
+    }
+    response
+}
+
 /// Whose wallets the caller reaches, by the table.
-fn authorise(rule: Option<&Rule>, caller: &Caller) -> Result<Reach, Fault> {
-    let Some(rule) = rule else {
-        return Err(Problem::new("method_not_allowed", "the path does not take this method").into());
-    };
+fn authorise(rule: &Rule, caller: &Caller) -> Result<Reach, Fault> {
     authz::decide(rule, caller).map_err(|lack| {
         let missing = match lack {
             Lack::Owner => format!("{} lacks {lack}: its token has no such claim", caller.actor),

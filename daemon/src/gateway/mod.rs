@@ -5,6 +5,7 @@
 
 pub mod authz;
 mod context;
+mod document;
 mod edge;
 mod endpoints;
 mod extract;
@@ -72,7 +73,7 @@ struct Document;
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().split_for_parts().1
+    document::completed(documented().split_for_parts().1)
 }
 
 /// Every route of the API: its path and method.
@@ -103,6 +104,7 @@ pub enum Answers {
 /// The edge as a router.
 pub fn router(services: Services, edge: Edge, body_limit: usize, answers: Answers) -> Router {
     let (everything, document) = documented().split_for_parts();
+    let document = document::completed(document);
     let (router, missing) = match answers {
         Answers::Everything => (everything, ("not_found", "there is no such path; see /openapi.json")),
         Answers::AboutItself => (

@@ -107,6 +107,14 @@ fn a_user_without_an_owners_name_reaches_nothing() {
 }
 
 #[test]
+fn a_path_names_the_methods_it_takes() {
+    assert_eq!(allow("/v1/wallets"), "GET, POST, HEAD");
+    assert_eq!(allow("/v1/transfers"), "POST");
+    assert!(matches!(Asked::of("DELETE", Some("/v1/wallets")), Asked::Otherwise("/v1/wallets")));
+    assert!(Asked::of("HEAD", Some("/healthz")).is_open() && !Asked::of("HEAD", Some("/v1/status")).is_open());
+}
+
+#[test]
 fn what_is_lacking_is_named() {
     let lack = |action, caller: &Caller| decide(of_action(action).unwrap(), caller).unwrap_err().to_string();
     assert_eq!(lack("deposit", &caller(&[Role::User], &[])), "the role operator");
