@@ -14,6 +14,7 @@ mod cron;
 mod exit_codes;
 mod figures;
 mod harness;
+mod identity;
 mod input;
 mod keys;
 mod life;

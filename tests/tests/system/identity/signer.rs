@@ -1,0 +1,85 @@
+//! An issuer's public side: its document and its keys, and tokens signed by them. It is not Keycloak; that one has
+//! tests of its own.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use serde_json::{Value, json};
+
+/// Made by openssl for tests; nothing else trusts it.
+const PEM: &[u8] = include_bytes!("../../../../daemon/src/services/identity/tests/keys/rsa.pem");
+const KID: &str = "test";
+
+/// A port of this machine that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn key() -> EncodingKey {
+    EncodingKey::from_rsa_pem(PEM).unwrap()
+}
+
+/// An issuer at a port of its own, which serves or not.
+pub struct Signer {
+    port: u16,
+}
+
+impl Signer {
+    /// At a free port; it does not serve yet.
+    pub fn new() -> Self {
+        Self { port: free_port() }
+    }
+
+    pub fn name(&self) -> String {
+        format!("http://127.0.0.1:{}/realms/wallet", self.port)
+    }
+
+    /// Begins to serve, for as long as the test runs.
+    pub fn serve(&self) {
+        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key(), Algorithm::RS256).unwrap()).unwrap();
+        (jwk["kid"], jwk["use"]) = (json!(KID), json!("sig"));
+        let discovery = json!({"issuer": self.name(), "jwks_uri": format!("{}/certs", self.name())});
+        let keys = json!({"keys": [jwk]});
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                answer(stream, &discovery, &keys);
+            }
+        });
+    }
+
+    /// A token of walletctl for this subject and these roles.
+    pub fn token(&self, subject: &str, roles: &[&str]) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+        let claims = json!({
+            "iss": self.name(), "aud": "walletd", "sub": subject, "typ": "Bearer", "azp": "walletctl",
+            "iat": now, "exp": now + 600, "realm_access": {"roles": roles}
+        });
+        self.signed(&claims)
+    }
+
+    /// A token of these claims.
+    pub fn signed(&self, claims: &Value) -> String {
+        let header = Header { kid: Some(KID.into()), ..Header::new(Algorithm::RS256) };
+        encode(&header, claims, &key()).unwrap()
+    }
+}
+
+fn answer(mut stream: TcpStream, discovery: &Value, keys: &Value) {
+    let mut request = [0; 4_096];
+    let read = stream.read(&mut request).unwrap_or_default();
+    let path = String::from_utf8_lossy(&request[..read]).split(' ').nth(1).unwrap_or_default().to_owned();
+    let (status, body) = match path.as_str() {
+        "/realms/wallet/.well-known/openid-configuration" => ("200 OK", discovery.to_string()),
+        "/realms/wallet/certs" => ("200 OK", keys.to_string()),
+        _ => ("404 Not Found", String::new()),
+    };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    // The daemon may have gone.
+    let _ = stream.write_all((head + &body).as_bytes());
+}
