@@ -30,6 +30,7 @@ if [ "$what" = test ]; then
   need strace strace     # sees the ledger's fsync between request and answer
   need sqlite3 sqlite3   # brings the audit file up to date before a byte of it is changed
   need faketime faketime # sets the clock under a running daemon
+  need openssl openssl   # makes certificates for the TCP listener
 fi
 export PATH="$PATH:$HOME/.cargo/bin"
 rust=yes

@@ -1,5 +1,7 @@
 //! What `walletd doctor` looks at: every store of a configuration, as an operator should know it before money depends on it.
 
+mod gateway;
+
 use std::{num::NonZeroU32, sync::Arc};
 
 use wallet_core::{
@@ -28,10 +30,10 @@ use crate::{
 /// A clock further off than this leaves little of the bound at which writes stop.
 const NOTABLE_SKEW: i64 = SECOND;
 
-/// What was found at one store.
+/// What was found at one store, or at another part of the daemon's surroundings.
 #[derive(Debug)]
 pub struct Examined {
-    /// Which store.
+    /// Which store or part.
     pub store: &'static str,
     /// Its engine and place, without a password.
     pub place: String,
@@ -48,6 +50,8 @@ pub async fn examine(config: &Config) -> Vec<Examined> {
         all.push(one(name, store, config).await);
     }
     all.extend(super::identity::examine(&config.auth).await);
+    all.extend(gateway::examine(config));
+    all.extend(gateway::examine_keycloak(config).await);
     all
 }
 

@@ -11,7 +11,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
+use super::{Invalid, PublicUrl};
 
 /// Largest head of a request: a bearer token of Keycloak with many roles is below 8 KiB.
 const DEFAULT_HEAD: usize = 32 << 10;
@@ -82,6 +82,9 @@ impl Gateway {
     }
 
     pub(super) fn validate(&self) -> Result<(), Invalid> {
+        if let Some(url) = &self.public_url {
+            url.parse::<PublicUrl>().map_err(|error| Invalid::new("gateway.public_url", format!("{url:?} {error}")))?;
+        }
         if self.cert_file.is_some() != self.key_file.is_some() {
             return Err(Invalid::new("gateway.cert_file", "a certificate and its key come together"));
         }
@@ -104,5 +107,34 @@ impl Gateway {
         Invalid::range("gateway.head_timeout_s", &self.head_timeout_s, 1..=600)?;
         Invalid::range("gateway.body_timeout_s", &self.body_timeout_s, 1..=600)?;
         Invalid::range("gateway.idle_timeout_s", &self.idle_timeout_s, 1..=3_600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(listen: &str) -> Gateway {
+        Gateway { listen: Some(listen.parse().unwrap()), ..Gateway::default() }
+    }
+
+    #[test]
+    fn plain_tcp_is_for_loopback_unless_told_otherwise_in_so_many_words() {
+        let pair = |gateway: Gateway| Gateway { cert_file: Some("c".into()), key_file: Some("k".into()), ..gateway };
+        for good in [
+            Gateway::default(),
+            at("127.0.0.1:8420"),
+            at("[::1]:0"),
+            pair(at("0.0.0.0:8420")),
+            Gateway { plain_beyond_loopback: true, ..at("0.0.0.0:8420") },
+        ] {
+            assert_eq!(good.validate(), Ok(()), "{good:?}");
+        }
+        for bad in [at("0.0.0.0:8420"), at("[::]:8420"), at("192.0.2.1:8420")] {
+            let error = bad.validate().unwrap_err();
+            assert!(error.key == "gateway.listen" && error.why.contains("plain_beyond_loopback"), "{error:?}");
+        }
+        let half = Gateway { cert_file: Some("c".into()), ..at("127.0.0.1:8420") };
+        assert_eq!(half.validate().unwrap_err().key, "gateway.cert_file");
     }
 }

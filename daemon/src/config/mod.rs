@@ -15,6 +15,7 @@ mod ledger;
 mod log;
 mod metrics;
 mod paths;
+mod public_url;
 mod rate_limit;
 mod server;
 mod stores;
@@ -39,6 +40,7 @@ pub use self::{
     log::{Format, Log},
     metrics::Metrics,
     paths::{Environment, PathError},
+    public_url::{PublicUrl, PublicUrlError},
     rate_limit::{Bucket, RateLimit},
     server::Server,
     stores::{EMBEDDED, Store, Stores},
@@ -179,6 +181,31 @@ impl Config {
         Err(Invalid::new("server.roles", why))
     }
 
+    /// What is behind the gateway needs a gateway, and its name.
+    fn validate_sign_in(&self) -> Result<(), Invalid> {
+        if self.keycloak.url.is_none() {
+            return Ok(());
+        }
+        if self.gateway.listen.is_none() {
+            return Err(Invalid::new(
+                "keycloak.url",
+                "forwarding to Keycloak needs a TCP listener: set gateway.listen",
+            ));
+        }
+        let Some(public) = &self.gateway.public_url else {
+            let why = "what is forwarded to Keycloak has the gateway's own URL as its issuer: set gateway.public_url";
+            return Err(Invalid::new("keycloak.url", why));
+        };
+        let expected = format!("{}/auth/realms/{}", public.trim_end_matches('/'), self.keycloak.realm);
+        match &self.auth.issuer {
+            Some(issuer) if *issuer != expected => {
+                let why = format!("{issuer:?} is not the realm behind the gateway, which issues as {expected}");
+                Err(Invalid::new("auth.issuer", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn validate(&self) -> Result<(), Invalid> {
         self.server.validate()?;
         self.gateway.validate()?;
@@ -188,6 +215,7 @@ impl Config {
         self.data.validate()?;
         self.stores.validate()?;
         self.validate_parts()?;
+        self.validate_sign_in()?;
         self.ledger.validate()?;
         self.rate_limit.validate()?;
         self.access.validate()?;

@@ -29,7 +29,7 @@ use wallet_api::problem::Problem;
 use self::fault::Fault;
 pub use self::{
     edge::{Edge, Identify},
-    keycloak::{Attempt, Ended, Guard, Keycloak, KeycloakError, Route},
+    keycloak::{Attempt, Down, Ended, Guard, Keycloak, KeycloakError, Route},
     listener::Listener,
     metadata::Metadata,
     source::{Peer, Remote, Source},

@@ -116,6 +116,11 @@ impl World {
         Self { env: env.clone(), ..Self::new() }
     }
 
+    /// What the daemon's environment has besides, from now on.
+    pub fn set(&mut self, env: std::collections::BTreeMap<String, String>) {
+        self.env = env;
+    }
+
     pub fn home(&self) -> PathBuf {
         self.dir.path().join("home")
     }
@@ -351,6 +356,15 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Where it listens on TCP, as it says itself.
+    #[track_caller]
+    pub fn tcp(&self) -> std::net::SocketAddr {
+        let log = self.log();
+        let mut lines = log.lines().rev().filter_map(|line| line.split_once("listening on TCP address="));
+        let (_, rest) = lines.next().unwrap_or_else(|| panic!("no TCP listener in\n{log}"));
+        rest.split(' ').next().unwrap().parse().unwrap()
+    }
+
     /// kill -9, as a crash would.
     pub fn crash(mut self) {
         self.child.kill().unwrap();
@@ -384,6 +398,29 @@ pub fn get(socket: &Path, path: &str) -> std::io::Result<String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// A certificate for localhost and 127.0.0.1, and its key; none, with a line that says so, where there is no openssl.
+pub fn certificate(dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+    certificate_by(Command::new(tool("openssl", "certificates for the TCP listener")?), dir, name)
+}
+
+/// One that was good for two days, years ago.
+pub fn expired_certificate(dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+    let mut command = Command::new(tool("faketime", "a certificate that has expired")?);
+    command.args(["2020-01-01", "openssl"]);
+    certificate_by(command, dir, name)
+}
+
+fn certificate_by(mut command: Command, dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+    let (cert, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+    command.args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split(' '));
+    command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    // It is trusted as it stands, and is no authority for others.
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    command.arg("-out").arg(&cert).arg("-keyout").arg(&key);
+    run(command, Vec::new()).ok();
+    Some((cert, key))
 }
 
 /// The rows of csv text by column name.

@@ -13,6 +13,7 @@ mod checks;
 mod cron;
 mod exit_codes;
 mod figures;
+mod gateway;
 mod harness;
 mod identity;
 mod input;

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{PublicUrl, allowed::PREFIX};
+use super::allowed::PREFIX;
+use crate::config::PublicUrl;
 
 /// What of a client's headers Keycloak sees.
 const PASSED: [HeaderName; 12] = [

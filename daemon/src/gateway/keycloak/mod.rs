@@ -8,7 +8,9 @@ mod allowed;
 mod form;
 mod guard;
 mod headers;
-mod public;
+mod redirects;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -29,10 +31,9 @@ pub use self::{
 use self::{
     allowed::{PREFIX, Refused, route},
     form::{Form, FormError},
-    public::PublicUrl,
 };
 use super::{fault::Fault, source::Remote, tcp::Addresses};
-use crate::config;
+use crate::config::{self, PublicUrl, PublicUrlError};
 
 /// Longest query: that of a login page, with its codes, is below 1 KiB.
 const MAX_QUERY: usize = 4 << 10;
@@ -58,8 +59,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 #[derive(Debug, thiserror::Error)]
 pub enum KeycloakError {
     /// The public URL is missing or wrong.
-    #[error(transparent)]
-    PublicUrl(#[from] public::PublicUrlError),
+    #[error("gateway.public_url {0}")]
+    PublicUrl(#[from] PublicUrlError),
     /// The certificate authorities cannot be read.
     #[error("cannot read {} (keycloak.ca_file)", path.display())]
     Authorities {
@@ -131,9 +132,20 @@ impl Keycloak {
         Self { guard: Some(guard), ..self }
     }
 
-    /// What tokens of this Keycloak name as their issuer.
+    /// What its tokens must name as their issuer.
     pub fn issuer(&self) -> String {
-        self.public.issuer(&self.realm)
+        format!("{}{PREFIX}/realms/{}", self.public.origin(), self.realm)
+    }
+
+    /// What its discovery document names as the issuer, to one who asks as the gateway does.
+    pub async fn issuer_it_has(&self) -> Result<String, Down> {
+        let headers = headers::to_keycloak(&HeaderMap::new(), std::net::Ipv4Addr::LOCALHOST.into(), &self.public);
+        let url = format!("{}/realms/{}/.well-known/openid-configuration", self.base, self.realm);
+        let answer = self.ask(Outgoing { method: Method::GET, url, headers, body: Bytes::new() }).await?;
+        let answer = answer.error_for_status().map_err(Down::Failed)?;
+        let body = to_bytes(bounded(answer), MAX_ANSWER).await.map_err(|_| Down::Cut)?;
+        let found: Option<Discovery> = serde_json::from_slice(&body).ok();
+        found.map(|Discovery { issuer }| issuer).ok_or(Down::Strange)
     }
 
     /// True for a path that is this part's, whatever comes of it.
@@ -165,7 +177,7 @@ impl Keycloak {
         let place = place.map_err(|_| busy("as many sign-ins are under way as may be (keycloak.request_limit)"))?;
         let answer = self.ask(outgoing).await;
         let (response, how) = match answer {
-            Ok(answer) => self.answer(route, answer).await,
+            Ok(answer) => self.answer(&attempt, answer).await,
             Err(error) => (down(&error), Ended::Unknown),
         };
         drop((share, place));
@@ -251,11 +263,11 @@ impl Keycloak {
     }
 
     /// Keycloak's answer as the client gets it, and what it says about the attempt.
-    async fn answer(&self, route: Route, answer: reqwest::Response) -> (Response, Ended) {
+    async fn answer(&self, attempt: &Attempt<'_>, answer: reqwest::Response) -> (Response, Ended) {
         let status = answer.status();
         let mut headers = headers::to_client(answer.headers());
         if let Some(location) = headers.get(header::LOCATION) {
-            let stays = location.to_str().is_ok_and(|location| self.public.keeps(&self.realm, location));
+            let stays = location.to_str().is_ok_and(|location| redirects::stays(&self.public, &self.realm, location));
             if !stays {
                 tracing::warn!(
                     ?location,
@@ -265,34 +277,46 @@ impl Keycloak {
                 return (Fault::from(problem).into_response(), Ended::Unknown);
             }
         }
-        if !matches!(route, Route::Device | Route::Token | Route::Revoke) {
+        if !matches!(attempt.route, Route::Device | Route::Token | Route::Revoke) {
             let response = (status, headers, bounded(answer)).into_response();
-            return (response, judged(route, status, None));
+            return (response, judged(attempt, status, None));
         }
         let Ok(body) = to_bytes(bounded(answer), MAX_ANSWER).await else {
             return (down(&Down::Cut), Ended::Unknown);
         };
         headers.remove(header::CONTENT_LENGTH);
-        let how = judged(route, status, error_of(&body).as_deref());
+        let how = judged(attempt, status, error_of(&body).as_deref());
         ((status, headers, body).into_response(), how)
     }
 }
 
+/// The part of a discovery document that is looked at here.
+#[derive(serde::Deserialize)]
+struct Discovery {
+    issuer: String,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum Down {
+pub enum Down {
+    /// It cannot be asked, or answered with an error.
     #[error("Keycloak cannot be asked")]
     Failed(#[source] reqwest::Error),
+    /// It takes too long.
     #[error("Keycloak does not answer in time (keycloak.timeout_s)")]
     Slow,
+    /// Its answer has no end, or one that is too far.
     #[error("Keycloak's answer broke off, or is too large")]
     Cut,
+    /// Its answer is none of Keycloak's.
+    #[error("what answers there is no Keycloak")]
+    Strange,
 }
 
 fn down(error: &Down) -> Response {
     let code = match error {
-        Down::Failed(source) if source.is_connect() => "unavailable",
-        Down::Failed(_) | Down::Cut => "bad_gateway",
+        Down::Failed(source) if source.is_connect() || source.is_timeout() => "unavailable",
+        Down::Failed(_) | Down::Cut | Down::Strange => "bad_gateway",
         Down::Slow => "unavailable",
     };
     let source = std::error::Error::source(error).map(crate::services::whole).unwrap_or_default();
@@ -397,12 +421,11 @@ fn error_of(body: &[u8]) -> Option<String> {
 }
 
 /// What an answer says about the attempt. A login that fails is a page again, one that is taken leads on.
-fn judged(route: Route, status: StatusCode, error: Option<&str>) -> Ended {
-    match (route, error) {
+fn judged(attempt: &Attempt<'_>, status: StatusCode, error: Option<&str>) -> Ended {
+    match (attempt.route, error) {
         _ if status.is_server_error() => Ended::Unknown,
         (Route::Token, Some("authorization_pending" | "slow_down")) => Ended::Polling,
-        (Route::Login | Route::Code, _) if status.is_redirection() => Ended::Taken,
-        (Route::Login | Route::Code, _) => Ended::Refused,
+        _ if attempt.guesses && !status.is_redirection() => Ended::Refused,
         _ if status.is_client_error() => Ended::Refused,
         _ => Ended::Taken,
     }

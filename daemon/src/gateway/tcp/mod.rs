@@ -13,6 +13,8 @@ mod addresses;
 mod body;
 mod connection;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,
