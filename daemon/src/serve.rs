@@ -69,9 +69,10 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
             soft.cancelled().await;
             socket.retire().await;
         });
+    let figures = Arc::clone(&daemon.edge.figures);
     let on_tcp = async {
         match tcp {
-            Some(tcp) => tcp.serve(router, config.server.request_timeout(), shutdown.soft.clone()).await,
+            Some(tcp) => tcp.serve(router, config.server.request_timeout(), figures, shutdown.soft.clone()).await,
             None => drop(router),
         }
     };

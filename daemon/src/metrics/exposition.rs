@@ -150,6 +150,9 @@ impl Collected {
         to.histogram("http_request_duration", "Until the answer's head", Some(&Unit::Seconds), took)?;
         let problems = http.problems.each().map(|(code, count)| ([("code", code)], count));
         to.counter("http_problems", "Problems answered, by code", problems)?;
+        to.gauge("tcp_connections", "Open TCP connections", [(PLAIN, http.connections.get())])?;
+        let refused = [(PLAIN, http.connections_refused.get())];
+        to.counter("tcp_connections_refused", "TCP connections closed at once: their address has its share", refused)?;
         let limited = [([("limit", "address")], http.rate_limited.get())];
         to.counter("rate_limited", "Requests refused by a rate limit", limited)
     }

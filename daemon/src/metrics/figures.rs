@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,33 @@ impl Count {
     /// The number.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many of something there are now.
+#[derive(Debug, Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    /// One more, until the guard is dropped.
+    pub fn begin(self: &Arc<Self>) -> One {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        One(Arc::clone(self))
+    }
+
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One of those that a [`Level`] counts.
+#[derive(Debug)]
+pub struct One(Arc<Level>);
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -200,6 +230,10 @@ pub struct Http {
     unmatched: Route,
     /// Problems by code.
     pub(super) problems: Codes,
+    /// Open TCP connections.
+    pub connections: Arc<Level>,
+    /// TCP connections that were closed at once: their address had its share.
+    pub connections_refused: Count,
     /// Requests refused by the limit on addresses.
     pub rate_limited: Count,
 }
@@ -232,8 +266,14 @@ impl Http {
         for (path, method) in routes {
             known.entry(path.into()).or_default().push(Route::new(method));
         }
-        let (problems, rate_limited) = (Codes::default(), Count::default());
-        Self { routes: known, unmatched: Route::new("any"), problems, rate_limited }
+        Self {
+            routes: known,
+            unmatched: Route::new("any"),
+            problems: Codes::default(),
+            connections: Arc::default(),
+            connections_refused: Count::default(),
+            rate_limited: Count::default(),
+        }
     }
 
     /// A request was answered.

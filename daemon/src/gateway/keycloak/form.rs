@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// Most parameters of a form: OAuth and its extensions know some thirty.
+const MAX_FIELDS: usize = 64;
+
 /// A form sent by a client: names and values in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -12,6 +15,9 @@ pub(super) enum FormError {
     /// It is not `application/x-www-form-urlencoded`.
     #[error("the body is not application/x-www-form-urlencoded")]
     Malformed,
+    /// No form needs so many.
+    #[error("the body has more than {MAX_FIELDS} parameters")]
+    Many,
     /// OAuth allows no parameter twice (RFC 6749, 3.2).
     #[error("a parameter is there more than once")]
     Repeated,
@@ -27,6 +33,9 @@ impl Form {
             let (name, value) = (decoded(name)?, decoded(value.get(1..).unwrap_or_default())?);
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(FormError::Repeated);
+            }
+            if pairs.len() == MAX_FIELDS {
+                return Err(FormError::Many);
             }
             pairs.push((name, value));
         }
@@ -126,5 +135,7 @@ mod tests {
             assert_eq!(Form::read(body), Err(FormError::Malformed), "{}", body.escape_ascii());
         }
         assert_eq!(Form::read(b""), Ok(Form(Vec::new())));
+        let many: String = (0..=MAX_FIELDS).map(|number| format!("a{number}=b&")).collect();
+        assert_eq!(Form::read(many.as_bytes()), Err(FormError::Many));
     }
 }

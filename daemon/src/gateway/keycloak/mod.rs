@@ -21,7 +21,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use wallet_api::problem::Problem;
 
 pub use self::{
@@ -32,7 +35,11 @@ use self::{
     allowed::{PREFIX, Refused, route},
     form::{Form, FormError},
 };
-use super::{fault::Fault, source::Remote, tcp::Addresses};
+use super::{
+    fault::Fault,
+    source::Remote,
+    tcp::{Addresses, Share},
+};
 use crate::config::{self, PublicUrl, PublicUrlError};
 
 /// Longest query: that of a login page, with its codes, is below 1 KiB.
@@ -47,6 +54,8 @@ const MAX_PAGE: usize = 8 << 20;
 const MAX_CODE: usize = 32;
 /// Of all requests that may be with Keycloak at a time, one address has one in so many.
 const SHARE: usize = 4;
+/// What a page or resource may take to reach its reader, on a slow line.
+const MAX_READING: Duration = Duration::from_mins(1);
 /// Connections that wait for the next request.
 const IDLE: usize = 8;
 /// Reaching a server that is there takes milliseconds.
@@ -86,6 +95,9 @@ pub struct Keycloak {
     time_limit: Duration,
     guard: Option<Arc<dyn Guard>>,
 }
+
+/// A place among the requests that are with Keycloak.
+type Place = (Share, OwnedSemaphorePermit);
 
 /// A request that may go to Keycloak.
 struct Outgoing {
@@ -143,7 +155,7 @@ impl Keycloak {
         let url = format!("{}/realms/{}/.well-known/openid-configuration", self.base, self.realm);
         let answer = self.ask(Outgoing { method: Method::GET, url, headers, body: Bytes::new() }).await?;
         let answer = answer.error_for_status().map_err(Down::Failed)?;
-        let body = to_bytes(bounded(answer), MAX_ANSWER).await.map_err(|_| Down::Cut)?;
+        let body = to_bytes(bounded(answer, ()), MAX_ANSWER).await.map_err(|_| Down::Cut)?;
         let found: Option<Discovery> = serde_json::from_slice(&body).ok();
         found.map(|Discovery { issuer }| issuer).ok_or(Down::Strange)
     }
@@ -177,10 +189,9 @@ impl Keycloak {
         let place = place.map_err(|_| busy("as many sign-ins are under way as may be (keycloak.request_limit)"))?;
         let answer = self.ask(outgoing).await;
         let (response, how) = match answer {
-            Ok(answer) => self.answer(&attempt, answer).await,
+            Ok(answer) => self.answer(&attempt, answer, (share, place)).await,
             Err(error) => (down(&error), Ended::Unknown),
         };
-        drop((share, place));
         if let Some(guard) = &self.guard {
             guard.ended(&attempt, how).await;
         }
@@ -262,8 +273,8 @@ impl Keycloak {
         }
     }
 
-    /// Keycloak's answer as the client gets it, and what it says about the attempt.
-    async fn answer(&self, attempt: &Attempt<'_>, answer: reqwest::Response) -> (Response, Ended) {
+    /// Keycloak's answer as the client gets it, and what it says about the attempt. Its place is taken until the last byte.
+    async fn answer(&self, attempt: &Attempt<'_>, answer: reqwest::Response, place: Place) -> (Response, Ended) {
         let status = answer.status();
         let mut headers = headers::to_client(answer.headers());
         if let Some(location) = headers.get(header::LOCATION) {
@@ -278,10 +289,10 @@ impl Keycloak {
             }
         }
         if !matches!(attempt.route, Route::Device | Route::Token | Route::Revoke) {
-            let response = (status, headers, bounded(answer)).into_response();
+            let response = (status, headers, bounded(answer, place)).into_response();
             return (response, judged(attempt, status, None));
         }
-        let Ok(body) = to_bytes(bounded(answer), MAX_ANSWER).await else {
+        let Ok(body) = to_bytes(bounded(answer, place), MAX_ANSWER).await else {
             return (down(&Down::Cut), Ended::Unknown);
         };
         headers.remove(header::CONTENT_LENGTH);
@@ -401,10 +412,14 @@ fn typed_code(realm: &str, body: &[u8]) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }
 
-/// A body of Keycloak's, cut where no page of its ends.
-fn bounded(answer: reqwest::Response) -> Body {
-    let mut left = MAX_PAGE;
+/// A body of Keycloak's, cut where no page of its ends; `held` is let go of with its end.
+fn bounded(answer: reqwest::Response, held: impl Send + 'static) -> Body {
+    let (mut left, end) = (MAX_PAGE, Instant::now() + MAX_READING);
     Body::from_stream(answer.bytes_stream().map(move |piece| {
+        let _ = &held;
+        if Instant::now() > end {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
         let piece = piece.map_err(std::io::Error::other)?;
         left = left.checked_sub(piece.len()).ok_or_else(|| std::io::Error::other("the page is too large"))?;
         Ok::<_, std::io::Error>(piece)

@@ -1,15 +1,6 @@
 //! One connection: handshake, protocol, requests, and the end, whichever comes first.
 
-use std::{
-    convert::Infallible,
-    future::poll_fn,
-    io,
-    net::IpAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, io, net::IpAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use axum::{
     body::Body,
@@ -49,7 +40,7 @@ const FRAME: u32 = 16 << 10;
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// What an answer may have waiting for its reader.
-const SEND_BUFFER: usize = 256 << 10;
+const SEND_BUFFER: usize = 64 << 10;
 /// Requests that were taken back before a handler saw them (CVE-2023-44487): more end the connection.
 const RESETS_BEFORE_ACCEPT: usize = 20;
 /// Streams that were ended for the client's faults: more end the connection.
@@ -166,6 +157,9 @@ impl Visit {
 
 /// HTTP/1.1 has one Host, or the request could mean something else to a proxy in front (RFC 9112, 3.2).
 fn names_its_host(request: &Request<Body>) -> Result<(), Fault> {
+    if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(Fault::invalid("the request names a user with its host"));
+    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
     let fault = match (first, second) {
@@ -237,7 +231,7 @@ where
             if at < alarm.deadline() {
                 alarm.as_mut().reset(at);
             }
-            if Pin::new(&mut alarm).as_mut().poll(context).is_pending() {
+            if alarm.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
             if at > Instant::now() {

@@ -35,12 +35,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::activity::Patience;
-pub(super) use self::{addresses::Addresses, body::TooSlow};
+pub(super) use self::{
+    addresses::{Addresses, Share},
+    body::TooSlow,
+};
 use super::{
     proxies::Proxies,
     tls::{Certificate, CertificateError},
 };
-use crate::config;
+use crate::{config, metrics::figures::Http};
 
 /// Connections that wait to be accepted: a burst of as many clients as a daemon has.
 const BACKLOG: u32 = 1_024;
@@ -99,7 +102,7 @@ impl Tcp {
     }
 
     /// Serves until `soft`, and then until what runs has finished.
-    pub async fn serve(self, router: Router, request_timeout: Duration, soft: CancellationToken) {
+    pub async fn serve(self, router: Router, request_timeout: Duration, figures: Arc<Http>, soft: CancellationToken) {
         let Self { listener, tls, limits, .. } = self;
         let shared = Arc::new(Shared {
             router,
@@ -114,6 +117,7 @@ impl Tcp {
             head_limit: limits.head_limit_bytes,
             streams: limits.streams_per_connection,
             requests: Arc::new(Semaphore::new(limits.request_limit)),
+            figures,
             soft: soft.clone(),
             ending: CancellationToken::new(),
         });
@@ -151,6 +155,7 @@ struct Shared {
     streams: u32,
     /// Requests that may run at a time.
     requests: Arc<Semaphore>,
+    figures: Arc<Http>,
     /// The daemon stops: connections are not kept.
     soft: CancellationToken,
     /// Connections finish what runs, and close.
@@ -203,18 +208,20 @@ impl Door {
         let share = if self.shared.proxies.include(peer) { Ok(None) } else { self.share(peer).map(Some) };
         let Ok(share) = share else { return };
         let shared = Arc::clone(&self.shared);
+        let open = shared.figures.connections.begin();
         self.visits.spawn(async move {
             if let Err(failure) = connection::serve(shared, stream, peer).await {
                 let source = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
                 tracing::debug!(%peer, %failure, source, "a connection ended");
             }
-            drop((share, place));
+            drop((share, place, open));
         });
     }
 
     fn share(&self, peer: IpAddr) -> Result<addresses::Share, ()> {
         self.addresses.take(peer).ok_or_else(|| {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
+            self.shared.figures.connections_refused.one();
         })
     }
 
