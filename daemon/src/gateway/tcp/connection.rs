@@ -5,7 +5,7 @@ use std::{convert::Infallible, future::poll_fn, io, net::IpAddr, pin::pin, sync:
 use axum::{
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderValue, Request, Response, Version, header},
+    http::{HeaderValue, Method, Request, Response, Version, header},
 };
 use hyper::{
     body::Incoming,
@@ -134,8 +134,11 @@ impl Visit {
         let mut request = Request::from_parts(parts, body);
         let remote = self.shared.proxies.remote(self.peer, self.encrypted, request.headers());
         request.extensions_mut().insert(ConnectInfo(Source::Tcp(remote)));
-        if let Err(fault) = names_its_host(&request) {
+        let mut last = self.shared.soft.is_cancelled();
+        if let Err(fault) = is_plain(&request) {
             request.extensions_mut().insert(fault);
+            // What comes behind it may not be what it seems.
+            last = true;
         }
         let place = Arc::clone(&self.shared.requests).try_acquire_owned();
         if place.is_err() {
@@ -146,7 +149,7 @@ impl Visit {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        if version < Version::HTTP_2 && self.shared.soft.is_cancelled() {
+        if version < Version::HTTP_2 && last {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let answering = self.activity.answering();
@@ -155,8 +158,11 @@ impl Visit {
     }
 }
 
-/// HTTP/1.1 has one Host, or the request could mean something else to a proxy in front (RFC 9112, 3.2).
-fn names_its_host(request: &Request<Body>) -> Result<(), Fault> {
+/// A request names a path, and one host, or it could mean something else to a proxy in front (RFC 9112, 3.2).
+fn is_plain(request: &Request<Body>) -> Result<(), Fault> {
+    if request.uri().path().is_empty() && request.method() != Method::CONNECT {
+        return Err(Fault::invalid("the request names no path"));
+    }
     if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(Fault::invalid("the request names a user with its host"));
     }

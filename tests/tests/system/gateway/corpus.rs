@@ -9,6 +9,8 @@
 pub enum Outcome {
     /// It is refused (4xx or 5xx) or not answered at all, and the connection ends.
     Refused,
+    /// The same over TCP. On the socket it is a good request, with another behind it.
+    RefusedOverTcp,
     /// At most one request is seen in it. The connection may stay.
     One,
     /// At most one request is seen in it, and the connection ends.
@@ -230,7 +232,6 @@ fn starts(cases: &mut Cases) {
         b"GET /readyz HTTP/1.1 ",
         b"GET /readyz HTTP/1.1 x",
         b" GET /readyz HTTP/1.1",
-        b"GET readyz HTTP/1.1",
         b"GET /rea dyz HTTP/1.1",
         b"GET /rea\x00dyz HTTP/1.1",
         b"GET /rea\x01dyz HTTP/1.1",
@@ -242,6 +243,12 @@ fn starts(cases: &mut Cases) {
     ] {
         let text = [start, b"\r\nhost: localhost\r\n\r\nHIDDEN"].concat();
         cases.refused(&start.escape_ascii().to_string(), text);
+    }
+    let no_path = "GET readyz HTTP/1.1\r\nhost: localhost\r\n\r\nHIDDEN";
+    cases.add(Outcome::RefusedOverTcp, 0, "no path", no_path);
+    for hosts in ["x: y", "host: a\r\nhost: b", "host: a@b", "host: a/b"] {
+        let text = format!("GET /readyz HTTP/1.1\r\n{hosts}\r\n\r\nHIDDEN");
+        cases.add(Outcome::RefusedOverTcp, 0, &hosts.escape_default().to_string(), text);
     }
     for start in [
         "GET http://evil.example/readyz HTTP/1.1",
@@ -268,15 +275,20 @@ fn starts(cases: &mut Cases) {
 fn sizes(cases: &mut Cases) {
     let many = "x: y\r\n".repeat(5_000);
     cases.refused("five thousand headers", format!("GET /readyz HTTP/1.1\r\nhost: localhost\r\n{many}\r\nHIDDEN"));
-    for (name, size) in [("a header of 100 kB", 100_000), ("a header of 2 MB", 2_000_000)] {
+    for (name, size, outcome) in
+        [("a header of 100 kB", 100_000, Outcome::RefusedOverTcp), ("a header of 2 MB", 2_000_000, Outcome::Refused)]
+    {
         let large = "y".repeat(size);
-        cases.refused(name, format!("GET /readyz HTTP/1.1\r\nhost: localhost\r\nx: {large}\r\n\r\nHIDDEN"));
+        let text = format!("GET /readyz HTTP/1.1\r\nhost: localhost\r\nx: {large}\r\n\r\nHIDDEN");
+        cases.add(outcome, 0, name, text);
     }
     let name = "n".repeat(100_000);
     cases.refused("a name of 100 kB", format!("GET /readyz HTTP/1.1\r\nhost: localhost\r\n{name}: y\r\n\r\nHIDDEN"));
     let path = "p".repeat(100_000);
     cases.refused("a path of 100 kB", format!("GET /{path} HTTP/1.1\r\nhost: localhost\r\n\r\nHIDDEN"));
-    cases.refused("a method of 100 kB", format!("{} / HTTP/1.1\r\nhost: localhost\r\n\r\nHIDDEN", "M".repeat(100_000)));
+    let method = "M".repeat(100_000);
+    let text = format!("{method} / HTTP/1.1\r\nhost: localhost\r\n\r\nHIDDEN");
+    cases.add(Outcome::RefusedOverTcp, 0, "a method of 100 kB", text);
     cases.refused("a head that never ends", "y".repeat(1_000_000));
     cases.refused("nothing but line ends", "\r\n".repeat(500_000));
 }

@@ -49,6 +49,8 @@ pub fn trust(cert: &Path, protocol: &str) -> Arc<ClientConfig> {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // A resumed session shows no certificate.
+    config.resumption = rustls::client::Resumption::disabled();
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     Arc::new(config)
 }
