@@ -94,8 +94,12 @@ impl Way {
             Self::Plain(address) => Box::new(tcp(address)?),
             Self::Tls(address, config) => {
                 let name = "localhost".try_into().unwrap();
-                let client = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-                Box::new(StreamOwned::new(client, tcp(address)?))
+                let mut client = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+                let mut stream = tcp(address)?;
+                while client.is_handshaking() {
+                    client.complete_io(&mut stream)?;
+                }
+                Box::new(StreamOwned::new(client, stream))
             }
         })
     }
