@@ -14,7 +14,7 @@ use wallet_core::{
 };
 
 /// The number of this layout.
-pub(super) const FORMAT: &str = "2";
+pub(super) const FORMAT: &str = "3";
 const STORE: &str = super::STORE;
 
 pub(super) fn damaged(what: &'static str) -> StoreError {
@@ -194,33 +194,43 @@ pub(super) fn decode_account(id: AccountId, bytes: &[u8]) -> Result<Account, Sto
     })
 }
 
-/// Bytes of an entry's key: account, run, `effective_at`, seq.
-pub(super) const ENTRY_KEY: usize = 25;
+/// Bytes of an entry's key: the most that the store holds in place, without a pointer to follow at every comparison.
+pub(super) const ENTRY_KEY: usize = 20;
+/// The largest seq that fits it: a million records a second for four years, or what one machine does in a century.
+pub(super) const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
+const SEQ_BITS: u32 = 47;
+const TIME_BITS: u32 = 59;
+const RUN_BITS: u32 = 7;
+/// Bits of a seq behind the first sixteen bytes.
+const LOW_BITS: u32 = 32;
+/// Where the marks of an account stand among its entries: behind all runs.
+const MARKS: u8 = (1 << RUN_BITS) - 1;
 
+/// Account, run, `effective_at`, seq, as one number, big-endian: 47, 7, 59 and 47 bits.
 pub(super) fn entry_key(number: u64, run: u8, effective_at: Timestamp, seq: u64) -> [u8; ENTRY_KEY] {
+    let time = effective_at.micros_since(Timestamp::MIN).unsigned_abs();
+    packed(number, run, time, seq)
+}
+
+fn packed(number: u64, run: u8, time: u64, seq: u64) -> [u8; ENTRY_KEY] {
+    let (number, seq) = (number.min(MAX_SEQ), seq.min(MAX_SEQ));
+    let mut high = u128::from(number);
+    high = (high << RUN_BITS) | u128::from(run & MARKS);
+    high = (high << TIME_BITS) | u128::from(time & ((1 << TIME_BITS) - 1));
+    high = (high << (SEQ_BITS - LOW_BITS)) | u128::from(seq >> LOW_BITS);
+    let low = u32::try_from(seq & u64::from(u32::MAX)).unwrap_or_default();
     let mut key = [0; ENTRY_KEY];
-    // Flipping the sign bit makes signed times sort as unsigned bytes.
-    let time = (effective_at.as_micros() ^ i64::MIN).cast_unsigned();
-    let parts = number.to_be_bytes().into_iter().chain([run]).chain(time.to_be_bytes()).chain(seq.to_be_bytes());
-    for (to, from) in key.iter_mut().zip(parts) {
+    for (to, from) in key.iter_mut().zip(high.to_be_bytes().into_iter().chain(low.to_be_bytes())) {
         *to = from;
     }
     key
 }
 
-/// Where the marks of an account stand among its entries: behind all runs.
-const MARKS: u8 = u8::MAX;
-
-pub(super) type MarkKey = [u8; 17];
+pub(super) type MarkKey = [u8; ENTRY_KEY];
 
 /// The key of a mark: account, seq. It lies among the entries: what an account needs lies together.
 pub(super) fn mark_key(number: u64, seq: u64) -> MarkKey {
-    let mut key = [0; 17];
-    let parts = number.to_be_bytes().into_iter().chain([MARKS]).chain(seq.to_be_bytes());
-    for (to, from) in key.iter_mut().zip(parts) {
-        *to = from;
-    }
-    key
+    packed(number, MARKS, seq.min(MAX_SEQ), 0)
 }
 
 /// A mark: the ends of an account's runs behind the entry of its seq.
@@ -242,11 +252,15 @@ pub(super) struct Place {
 }
 
 pub(super) fn decode_entry_key(key: &[u8]) -> Result<Place, StoreError> {
-    let cell = |from: usize| -> Result<[u8; 8], StoreError> {
-        key.get(from..from + 8).and_then(|part| part.try_into().ok()).ok_or_else(|| damaged("an entry has no good key"))
-    };
-    let time = u64::from_be_bytes(cell(9)?).cast_signed() ^ i64::MIN;
-    Ok(Place { effective_at: Timestamp::from_micros(time), seq: u64::from_be_bytes(cell(17)?) })
+    let bad = || damaged("an entry has no good key");
+    let (high, low) = key.split_first_chunk::<16>().ok_or_else(bad)?;
+    let low: [u8; 4] = low.try_into().map_err(|_| bad())?;
+    let high = u128::from_be_bytes(*high);
+    let bits = |shift: u32, width: u32| u64::try_from((high >> shift) & ((1 << width) - 1)).unwrap_or_default();
+    let high_bits = SEQ_BITS - LOW_BITS;
+    let seq = (bits(0, high_bits) << LOW_BITS) | u64::from(u32::from_be_bytes(low));
+    let time = i64::try_from(bits(high_bits, TIME_BITS)).map_err(|_| bad())?;
+    Ok(Place { effective_at: Timestamp::MIN.plus_micros(time), seq })
 }
 
 /// The part of an entry that is not in its key.
@@ -316,14 +330,26 @@ mod tests {
 
     use super::*;
 
+    /// Any account, run, time and seq, the ends among them.
+    fn place() -> impl Strategy<Value = (u64, u8, Timestamp, u64)> {
+        let time = prop_oneof![
+            (Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros()).prop_map(Timestamp::from_micros),
+            Just(Timestamp::MIN),
+            Just(Timestamp::MAX),
+        ];
+        let seq = || prop_oneof![0..=MAX_SEQ, Just(MAX_SEQ)];
+        (0..MAX_SEQ, 0..=wallet_core::runs::OVERFLOW, time, seq())
+    }
+
     proptest! {
         #[test]
-        fn entry_keys_sort_by_account_run_time_and_seq(a in any::<(u64, u8, i64, u64)>(), b in any::<(u64, u8, i64, u64)>()) {
-            let time = |t: i64| Timestamp::from_micros(t);
-            let key = |p: (u64, u8, i64, u64)| entry_key(p.0, p.1, time(p.2), p.3);
-            let order = |p: (u64, u8, i64, u64)| (p.0, p.1, time(p.2), p.3);
-            prop_assert_eq!(key(a).cmp(&key(b)), order(a).cmp(&order(b)));
-            prop_assert_eq!(decode_entry_key(&key(a)).unwrap(), Place { effective_at: time(a.2), seq: a.3 });
+        fn entry_keys_sort_by_account_run_time_and_seq(a in place(), b in place()) {
+            let key = |p: (u64, u8, Timestamp, u64)| entry_key(p.0, p.1, p.2, p.3);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(decode_entry_key(&key(a)).unwrap(), Place { effective_at: a.2, seq: a.3 });
+            // Marks lie behind the account's entries, in front of the next account's.
+            prop_assert!(key(a) < mark_key(a.0, a.3) && mark_key(a.0, a.3) < key((a.0 + 1, a.1, a.2, a.3)));
+            prop_assert_eq!(mark_key(a.0, a.3).cmp(&mark_key(a.0, b.3)), a.3.cmp(&b.3));
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, hash_map},
     sync::Arc,
+    time::Duration,
 };
 
 use fjall::{OwnedWriteBatch, UserValue};
@@ -24,11 +25,15 @@ use wallet_core::{
 
 use super::{
     ASSET_PREFIX, DURABLE, Engine, FjallLedger, STORE, Writer,
+    behind::{Due, UNTIL},
     codec::{self, EntryRow, MarkKey},
     engine,
     search::MARK_EVERY,
 };
 
+/// Longest wait for memory before a commit, and its steps: then the writing-out is asked for once more.
+const EASE: Duration = Duration::from_millis(250);
+const EASE_STEP: Duration = Duration::from_millis(1);
 /// Bytes most rows fit in; a longer one takes what it needs.
 const ROW: usize = 256;
 /// Bytes most records fit in.
@@ -42,7 +47,11 @@ impl FjallLedger {
             Err(_) => self.reopen(&mut writer)?,
         };
         self.check_room()?;
+        self.ease(&store);
         let decision = self.decide(&store, &mut writer, requests)?;
+        if decision.state.head.seq > codec::MAX_SEQ {
+            return Err(StoreError::unavailable(STORE, "the journal is full"));
+        }
         if decision.is_empty() {
             return Ok(decision.answers);
         }
@@ -93,16 +102,20 @@ impl FjallLedger {
             }
         }
         for id in needs.accounts {
-            let cached = writer.accounts.get(&id).cloned();
-            let account = match cached {
-                Some(account) => Some(account),
-                None => store.account(&id)?,
-            };
-            if let Some(account) = account {
+            if let Some(account) = self.account_for(store, writer, &id)? {
                 state.accounts.insert(id, account);
             }
         }
         Ok(state)
+    }
+
+    /// An account as it is now, from memory if it is there.
+    fn account_for(&self, store: &Engine, writer: &Writer, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let kept = self.behind.get(id).or_else(|| writer.accounts.get(id).cloned());
+        match kept {
+            Some(account) => Ok(Some(account)),
+            None => store.account(id),
+        }
     }
 
     /// Writes a decision, whole and synced, and makes it visible.
@@ -113,12 +126,14 @@ impl FjallLedger {
             codec::encode_stored(stored, &mut row);
             UserValue::from(row.as_slice())
         };
+        let touched = decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).cloned().collect();
+        let due = self.behind.due(&decision.records, touched);
         let rows = Rows {
             journal: decision.records.iter().map(&mut encode).collect(),
             records: &decision.records,
             entries: &decision.entries,
-            marks: marks(&store, writer, &decision.entries)?,
-            accounts: decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).collect(),
+            marks: self.marks(&store, writer, &decision.entries)?,
+            due: &due,
             kept: &decision.kept,
         };
         if let Err(error) = rows.commit(&store) {
@@ -130,8 +145,8 @@ impl FjallLedger {
             }
         }
         writer.tail.add(&rows.journal);
-        for account in &rows.accounts {
-            writer.accounts.insert(account.id.clone(), (*account).clone());
+        for account in self.behind.done(due) {
+            writer.accounts.insert(account.id.clone(), account);
         }
         if decision.records.iter().any(|stored| matches!(stored.record.event, Event::AssetRegistered(_))) {
             self.set_assets(decision.state.assets.clone());
@@ -152,6 +167,17 @@ impl FjallLedger {
         Ok(())
     }
 
+    /// Waits while too much is in memory that is still to be written out. fjall itself waits only when four memtables of
+    /// one keyspace do, long steps behind a commit, and lets one that is being filled grow until its thread has time for it.
+    fn ease(&self, store: &Engine) {
+        let most = self.options.write_buffer_bytes.saturating_mul(2);
+        let mut waited = Duration::ZERO;
+        while store.db.write_buffer_size() > most && waited < EASE {
+            std::thread::sleep(EASE_STEP);
+            waited += EASE_STEP;
+        }
+    }
+
     /// Appends records made elsewhere.
     pub(super) fn append_now(&self, records: &[Arc<Stored>]) -> Result<(), StoreError> {
         let mut writer = self.writer();
@@ -160,6 +186,7 @@ impl FjallLedger {
             Err(_) => self.reopen(&mut writer)?,
         };
         self.check_room()?;
+        self.ease(&store);
         let mut needs = Needs::default();
         for stored in records {
             needs.add_record(stored);
@@ -193,7 +220,7 @@ impl FjallLedger {
     }
 }
 
-fn damage(broken: &Broken) -> StoreError {
+pub(super) fn damage(broken: &Broken) -> StoreError {
     StoreError::corrupt(STORE, broken)
 }
 
@@ -204,7 +231,7 @@ struct Rows<'a> {
     records: &'a [Arc<Stored>],
     entries: &'a [Entry],
     marks: Vec<(MarkKey, Vec<u8>)>,
-    accounts: Vec<&'a Account>,
+    due: &'a Due,
     kept: &'a [(ScopedKey, KeptAnswer)],
 }
 
@@ -261,7 +288,9 @@ impl Rows<'_> {
         for (key, mark) in &self.marks {
             batch.insert(&store.entries, *key, mark.as_slice());
         }
-        let mut accounts: Vec<_> = self.accounts.iter().map(|account| (account_key(&account.id), *account)).collect();
+        let Due::Now { rows: accounts, until } = self.due else { return };
+        batch.insert(&store.meta, UNTIL, until.to_be_bytes());
+        let mut accounts: Vec<_> = accounts.iter().map(|account| (account_key(&account.id), account)).collect();
         accounts.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         for (key, account) in accounts {
             row.clear();
@@ -280,32 +309,29 @@ impl Rows<'_> {
     }
 }
 
-/// The marks that are due behind these entries, which are not written yet.
-fn marks(store: &Engine, writer: &Writer, entries: &[Entry]) -> Result<Vec<(MarkKey, Vec<u8>)>, StoreError> {
-    let is_due = |entry: &&Entry| entry.version.is_multiple_of(MARK_EVERY);
-    let due: HashSet<u64> = entries.iter().filter(is_due).map(|entry| entry.number).collect();
-    let mut followed: HashMap<u64, Runs> = HashMap::with_capacity(due.len());
-    let mut marks = Vec::new();
-    for entry in entries.iter().filter(|entry| due.contains(&entry.number)) {
-        let runs = match followed.entry(entry.number) {
-            hash_map::Entry::Occupied(runs) => runs.into_mut(),
-            hash_map::Entry::Vacant(place) => place.insert(runs_before(store, writer, &entry.account)?),
-        };
-        runs.follow(entry.effective_at, entry.seq, Dealt { run: entry.run, run_after: entry.run_after });
-        if is_due(&entry) {
-            marks.push((codec::mark_key(entry.number, entry.seq), codec::encode_mark(&runs.tails)));
+impl FjallLedger {
+    /// The marks that are due behind these entries, which are not written yet.
+    fn marks(&self, store: &Engine, writer: &Writer, entries: &[Entry]) -> Result<Vec<(MarkKey, Vec<u8>)>, StoreError> {
+        let is_due = |entry: &&Entry| entry.version.is_multiple_of(MARK_EVERY);
+        let due: HashSet<u64> = entries.iter().filter(is_due).map(|entry| entry.number).collect();
+        let mut followed: HashMap<u64, Runs> = HashMap::with_capacity(due.len());
+        let mut marks = Vec::new();
+        for entry in entries.iter().filter(|entry| due.contains(&entry.number)) {
+            let runs = match followed.entry(entry.number) {
+                hash_map::Entry::Occupied(runs) => runs.into_mut(),
+                hash_map::Entry::Vacant(place) => {
+                    // One that is opened in this very commit has no runs before it.
+                    let before = self.account_for(store, writer, &entry.account)?;
+                    place.insert(before.map(|account| account.runs).unwrap_or_default())
+                }
+            };
+            runs.follow(entry.effective_at, entry.seq, Dealt { run: entry.run, run_after: entry.run_after });
+            if is_due(&entry) {
+                marks.push((codec::mark_key(entry.number, entry.seq), codec::encode_mark(&runs.tails)));
+            }
         }
+        Ok(marks)
     }
-    Ok(marks)
-}
-
-/// An account's runs before the commit that is being written.
-fn runs_before(store: &Engine, writer: &Writer, id: &AccountId) -> Result<Runs, StoreError> {
-    if let Some(account) = writer.accounts.get(id) {
-        return Ok(account.runs.clone());
-    }
-    // One that is opened in this very commit has none.
-    Ok(store.account(id)?.map(|account| account.runs).unwrap_or_default())
 }
 
 /// Wallets and `@external` accounts lie apart, so that a walk over wallets meets nothing else.

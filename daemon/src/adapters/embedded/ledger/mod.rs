@@ -2,7 +2,7 @@
 //!
 //! Keyspaces: `journal` (seq → hash, trace, bytes), `keys` (16 bytes of the key's hash → seq),
 //! `entries` (account, run, `effective_at`, seq → sums; and every so often a mark, see [`search`]), `accounts`, `answers` (kept under batch
-//! requests' own keys), `reversals`, `meta`. One commit is one atomic batch over all of them, synced
+//! requests' own keys), `reversals`, `meta`. Rows of accounts are written [`behind`] the others. One commit is one atomic batch over all of them, synced
 //! before the answer. One process holds the directory: fjall locks it.
 //!
 //! Beside the store lies a [`tail`]: the last records once more, as they are. fjall cuts its log off
@@ -11,6 +11,7 @@
 //! A failed write poisons fjall. The next call reopens it and looks at what is really there, so a
 //! commit is only ever answered by what the store holds.
 
+mod behind;
 mod codec;
 mod commit;
 mod merge;
@@ -40,7 +41,7 @@ use wallet_core::{
     time::Timestamp,
 };
 
-use self::tail::Tail;
+use self::{behind::Behind, tail::Tail};
 use crate::adapters::recent::Recent;
 
 /// The name errors give this store.
@@ -77,6 +78,7 @@ pub struct FjallLedger {
     writer: Mutex<Writer>,
     head: RwLock<Cut>,
     assets: RwLock<Assets>,
+    behind: Behind,
     recent: Recent,
 }
 
@@ -94,6 +96,7 @@ struct Engine {
 
 /// What only the one writer uses.
 struct Writer {
+    /// Accounts as their rows are; one whose row is behind is newer in [`Behind`].
     accounts: quick_cache::unsync::Cache<AccountId, Account>,
     tail: Tail,
 }
@@ -174,7 +177,11 @@ impl Engine {
                 let found = String::from_utf8_lossy(&format).into_owned();
                 return Err(StoreError::corrupt(
                     STORE,
-                    format!("format {found}; this walletd reads format {}", codec::FORMAT),
+                    format!(
+                        "format {found}; this walletd reads format {}: make a backup with the walletd that wrote it, \
+                         restore it with this one",
+                        codec::FORMAT
+                    ),
                 ));
             }
             let id = self.meta.get("ledger_id").map_err(engine)?.ok_or_else(|| codec::damaged("it has no id"))?;
@@ -183,6 +190,7 @@ impl Engine {
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncAll));
         batch.insert(&self.meta, "format", codec::FORMAT);
         batch.insert(&self.meta, "ledger_id", new_id);
+        batch.insert(&self.meta, behind::UNTIL, 0_u64.to_be_bytes());
         batch.commit().map_err(engine)?;
         Ok(new_id.to_owned())
     }
@@ -190,7 +198,7 @@ impl Engine {
     fn head(&self, id: &str) -> Result<Cut, StoreError> {
         match self.journal.last_key_value() {
             Some(guard) => Ok(codec::decode_stored(&guard.value().map_err(engine)?)?.cut()),
-            None => Ok(Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(id) }),
+            None => Ok(start(id)),
         }
     }
 
@@ -233,6 +241,7 @@ impl FjallLedger {
         let id = store.identify(&options.new_id)?;
         let head = store.head(&id)?;
         let assets = store.assets()?;
+        let behind = Behind::of(&store, start(&id), head, assets.clone())?;
         let (tail, lost) = Tail::open(&tail_dir(&options.dir), head)?;
         let ledger = Self {
             id,
@@ -240,6 +249,7 @@ impl FjallLedger {
             writer: Mutex::new(Writer { accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS), tail }),
             head: RwLock::new(head),
             assets: RwLock::new(assets),
+            behind,
             recent: Recent::default(),
             options,
         };
@@ -299,13 +309,20 @@ impl FjallLedger {
         }
         let store = Arc::new(Engine::open(&self.options).map_err(engine)?);
         let head = store.head(&self.id)?;
+        let assets = store.assets()?;
         writer.accounts.clear();
-        self.set_assets(store.assets()?);
+        self.behind.replace(Behind::of(&store, start(&self.id), head, assets.clone())?);
+        self.set_assets(assets);
         self.set_head(head);
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&store));
         tracing::warn!(seq = head.seq, "the ledger was reopened after a failed write");
         Ok(store)
     }
+}
+
+/// The cut of the empty ledger.
+fn start(id: &str) -> Cut {
+    Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(id) }
 }
 
 /// The tail lies beside the store, not in it.

@@ -9,7 +9,7 @@ use wallet_core::{
     command::Request,
     cut::Cut,
     ids::{AccountId, TransactionId, WalletId},
-    journal::{Stored, genesis},
+    journal::Stored,
     key::ScopedKey,
     money::Balance,
     outcome::Answer,
@@ -104,14 +104,22 @@ impl LedgerStore for FjallLedger {
     }
 
     async fn account(&self, wallet: &WalletId) -> Result<Option<Account>, StoreError> {
-        self.engine()?.account(&AccountId::Wallet(wallet.clone()))
+        let store = self.engine()?;
+        self.account_now(&store, &AccountId::Wallet(wallet.clone()))
     }
 
     async fn accounts(&self, after: Option<&WalletId>, limit: usize) -> Result<Vec<Account>, StoreError> {
         let store = self.engine()?;
         let from = after.map_or_else(|| b"w".to_vec(), |id| account_key(&AccountId::Wallet(id.clone())));
         let range = (std::ops::Bound::Excluded(from), std::ops::Bound::Excluded(b"x".to_vec()));
-        store.accounts.range::<Vec<u8>, _>(range).take(limit).map(account_row).collect()
+        loop {
+            let until = self.behind.until();
+            let rows = store.accounts.range::<Vec<u8>, _>(range.clone()).take(limit);
+            let mut accounts = rows.map(account_row).collect::<Result<Vec<_>, _>>()?;
+            if self.behind.refresh(&mut accounts, until) {
+                return Ok(accounts);
+            }
+        }
     }
 
     async fn balances_at(
@@ -131,7 +139,7 @@ impl LedgerStore for FjallLedger {
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError> {
         let store = self.engine()?;
         let head = self.head_now();
-        let Some(account) = store.account(&AccountId::Wallet(query.wallet.clone()))? else {
+        let Some(account) = self.account_now(&store, &AccountId::Wallet(query.wallet.clone()))? else {
             return Ok(Page { items: Vec::new(), more: false });
         };
         let snapshot = store.db.snapshot();
@@ -175,7 +183,14 @@ impl LedgerStore for FjallLedger {
     }
 
     async fn externals(&self) -> Result<Vec<Account>, StoreError> {
-        self.engine()?.accounts.prefix(b"x").map(account_row).collect()
+        let store = self.engine()?;
+        loop {
+            let until = self.behind.until();
+            let mut accounts = store.accounts.prefix(b"x").map(account_row).collect::<Result<Vec<_>, _>>()?;
+            if self.behind.refresh(&mut accounts, until) {
+                return Ok(accounts);
+            }
+        }
     }
 }
 
@@ -194,13 +209,21 @@ fn account_row(guard: fjall::Guard) -> Result<Account, StoreError> {
 impl FjallLedger {
     /// The cut of the empty ledger.
     fn start(&self) -> Cut {
-        Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(&self.id) }
+        super::start(&self.id)
+    }
+
+    /// An account as it is now. In this order: what is no longer behind has its row.
+    pub(super) fn account_now(&self, store: &Engine, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        match self.behind.get(id) {
+            Some(account) => Ok(Some(account)),
+            None => store.account(id),
+        }
     }
 }
 
 impl Engine {
     /// The record of a seq that must be there; none for 0.
-    fn needed(&self, seq: u64) -> Result<Option<Arc<Stored>>, StoreError> {
+    pub(super) fn needed(&self, seq: u64) -> Result<Option<Arc<Stored>>, StoreError> {
         if seq == 0 {
             return Ok(None);
         }
