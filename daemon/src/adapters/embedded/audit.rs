@@ -3,8 +3,8 @@
 //! It takes a record only where it follows: the next seq, and a hash that is SHA-256 of the last hash here
 //! and its bytes. It keeps the very bytes, and gives back bytes and hashes as found, so a verifier compares what is on disk.
 //!
-//! Costs: a record is one appended row and a few [`marks`]; a page of records is one synced commit. A search looks at
-//! the blocks of 64 records that hold all it asks for, newest first; time bounds are found by halving, since
+//! Costs: a record is one appended row and a 64th of a print ([`marks`]); a page of records is one synced commit. A
+//! search looks at the blocks of 64 records that may hold all it asks for, newest first; time bounds are found by halving, since
 //! `recorded_at` grows with seq.
 
 mod marks;
@@ -20,7 +20,7 @@ use wallet_core::{
     time::Timestamp,
 };
 
-use self::marks::{BLOCK, Filter};
+use self::marks::{BLOCK, Filter, Prints};
 use super::sqlite::{Database, Failure, Schema, Tuning, integer, number, schema};
 
 #[allow(clippy::unwrap_used, missing_docs)] // generated: file names that the build has checked
@@ -83,7 +83,7 @@ fn add(transaction: &Transaction<'_>, records: &[Arc<Stored>], genesis: Hash) ->
     let (mut seq, mut previous) = last(transaction, genesis)?;
     let mut insert = transaction
         .prepare_cached("INSERT INTO records (seq, recorded_at, hash, bytes, trace) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let mut marks = Vec::with_capacity(records.len().saturating_mul(4));
+    let mut prints = Prints::default();
     for record in records {
         let number = record.record.seq;
         if number <= seq {
@@ -101,10 +101,10 @@ fn add(transaction: &Transaction<'_>, records: &[Arc<Stored>], genesis: Hash) ->
             &*record.bytes,
             record.trace.as_deref(),
         ])?;
-        marks::of(&record.record, &mut marks);
+        prints.add(&record.record);
         (seq, previous) = (number, record.hash);
     }
-    marks::insert(transaction, marks)
+    prints.write(transaction)
 }
 
 /// A record that comes again must be the one that is there.
@@ -267,6 +267,7 @@ impl AuditStore for SqliteAudit {
         self.database
             .write(|transaction| {
                 transaction.execute("DELETE FROM records", [])?;
+                transaction.execute("DELETE FROM prints", [])?;
                 transaction.execute("DELETE FROM marks", [])?;
                 Ok(())
             })
