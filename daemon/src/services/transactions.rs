@@ -93,8 +93,10 @@ impl Transactions {
             figures: Arc::clone(&figures),
             freshening: Arc::new(Semaphore::new(MAX_FRESHENING)),
         };
-        let runtime = runtime.clone();
-        let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(move || writer.run(&runtime))?;
+        let home = runtime.clone();
+        let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let work = move || own.block_on(writer.run(&home));
+        let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(work)?;
         let service = Self { ledger, queue, waiting, stopping: Arc::new(AtomicBool::new(false)), limits, figures };
         Ok((service, thread))
     }
@@ -294,10 +296,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, runtime: &tokio::runtime::Handle) {
+    /// In a runtime of the writer's own thread: what a ledger waits for (a server's answer) wakes it without another
+    /// thread in between. What is told to others is told from `home`.
+    async fn run(mut self, home: &tokio::runtime::Handle) {
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         let mut trace = CommitTrace::default();
-        while let Some(first) = self.queue.blocking_recv() {
+        while let Some(first) = self.queue.recv().await {
             let mut commands = 0;
             let mut next = Some(first);
             while let Some(mut pending) = next {
@@ -308,7 +312,7 @@ impl Writer {
                 next = if commands < MAX_COMMIT { self.queue.try_recv().ok() } else { None };
             }
             let begun = std::time::Instant::now();
-            let answers = runtime.block_on(self.ledger.commit(&requests).instrument(trace.span()));
+            let answers = self.ledger.commit(&requests).instrument(trace.span()).await;
             trace.end(requests.len(), commands, answers.as_ref().err());
             self.figures.ended(commands, begun.elapsed(), &answers);
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
@@ -321,7 +325,7 @@ impl Writer {
                 freshening: Arc::clone(&self.freshening).try_acquire_owned().ok(),
             };
             // The writer goes on with what waits; waking a caller is cheap from inside the runtime only.
-            runtime.spawn(done.tell());
+            home.spawn(done.tell());
         }
     }
 }

@@ -30,7 +30,7 @@ mod write;
 use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Pool;
-use tokio::sync::Mutex;
+use tokio::{runtime::Handle, sync::Mutex};
 use wallet_core::{cut::Hash, journal::genesis, ports::Clock};
 
 use self::{commit::Writer, link::Link};
@@ -38,7 +38,7 @@ pub use self::{
     draft::Draft,
     facts::{Facts, PoolUse, Setting, facts},
     leases::PostgresLeases,
-    schema::{migrate, schema},
+    schema::{drop_database, make_database, migrate, schema},
 };
 use super::{connection::Connection, recent::Recent, schema::OpenError};
 
@@ -51,6 +51,8 @@ pub struct PostgresLedger {
     genesis: Hash,
     link: Link,
     pool: Pool,
+    /// Where the pool's connections live: the writer asks from a runtime of its own, which is not always at hand.
+    home: Handle,
     /// Most time for one operation.
     limit: Duration,
     clock: Arc<dyn Clock>,
@@ -79,6 +81,7 @@ impl PostgresLedger {
             id,
             link,
             pool,
+            home: Handle::current(),
             limit: connection.timeout,
             clock,
             writer: Mutex::new(Writer::new()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deadpool_postgres::Object;
+use tokio::runtime::Handle;
 use tokio_postgres::Row;
 use wallet_core::{
     account::Account,
@@ -20,7 +21,7 @@ use wallet_core::{
 };
 
 use super::{
-    PostgresLedger,
+    PostgresLedger, STORE,
     codec::{Digest, integer},
     errors::{self, damaged, too_slow},
     rows::{self, ACCOUNT, CLOCK, RECORD},
@@ -30,7 +31,7 @@ use super::{
 impl PostgresLedger {
     /// Asks one question over the pool.
     pub(super) async fn ask(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
-        let client = self.pool.get().await.map_err(errors::pool)?;
+        let client = self.client().await?;
         let asked = async {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, parameters).await
@@ -41,6 +42,18 @@ impl PostgresLedger {
         // Whoever gets it next would wait for this answer first.
         drop(Object::take(client));
         Err(too_slow())
+    }
+
+    /// A connection of the pool; a new one lives where the ledger was opened.
+    async fn client(&self) -> Result<Object, StoreError> {
+        let got = if Handle::current().id() == self.home.id() {
+            self.pool.get().await
+        } else {
+            let pool = self.pool.clone();
+            let getting = self.home.spawn(async move { pool.get().await });
+            getting.await.map_err(|error| StoreError::unavailable(STORE, error))?
+        };
+        got.map_err(errors::pool)
     }
 
     /// The records of these seqs that are there.
