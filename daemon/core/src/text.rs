@@ -1,6 +1,6 @@
 //! Text that comes from outside: bounded, UTF-8, without control characters, stored as given.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ pub fn is_control(c: char) -> bool {
 
 /// A bounded piece of free text; `MAX` is in bytes.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<const MAX: usize>(Box<str>);
+pub struct Text<const MAX: usize>(Arc<str>);
 
 impl<const MAX: usize> Text<MAX> {
     /// The text.
@@ -123,14 +123,18 @@ pub const MAX_METADATA_BYTES: usize = 4096;
 /// Free facts about a wallet or a transaction: name to value, bounded.
 ///
 /// Names are `[A-Za-z0-9._-]{1,64}`, so that they sort the same everywhere and can be CSV columns.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Metadata(BTreeMap<Box<str>, Box<str>>);
+///
+/// A copy shares them: the same facts are in a command, in its record and in the record's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Metadata(Option<Arc<Facts>>);
+
+/// Never empty where it is kept.
+type Facts = BTreeMap<Box<str>, Box<str>>;
 
 impl Metadata {
     /// Checks and takes the given names and values.
     pub fn new<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, TextError> {
-        let mut map = BTreeMap::new();
+        let mut map = Facts::new();
         let mut bytes = 0_usize;
         for (name, value) in pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
@@ -148,28 +152,34 @@ impl Metadata {
         if map.len() > MAX_METADATA_ENTRIES || bytes > MAX_METADATA_BYTES {
             return Err(TextError::new("metadata", "at most 32 entries and 4096 bytes"));
         }
-        Ok(Self(map))
+        Ok(Self((!map.is_empty()).then(|| Arc::new(map))))
     }
 
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.0.iter().flat_map(|facts| facts.iter()).map(|(name, value)| (&**name, &**value))
     }
 
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| &**value)
+        self.0.as_ref()?.get(name).map(|value| &**value)
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter())
     }
 }
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let map = BTreeMap::<Box<str>, Box<str>>::deserialize(from)?;
+        let map = Facts::deserialize(from)?;
         Self::new(map).map_err(serde::de::Error::custom)
     }
 }
