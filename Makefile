@@ -2,7 +2,7 @@
 # make demo       a short story with real output, on the embedded default; leaves nothing running
 # make test       everything, whole-system tests on real servers included (tests/stack, started and stopped here)
 # make check      the fast inner loop: format, lints as errors, tests without the whole-system ones
-# make bench      speed and size, beside their raw limits (release build)
+# make bench      speed and size, beside their raw limits (release build); embedded, then on PostgreSQL and Redis
 # make env        .env for docker-compose.yml: ports, and secrets made for this machine
 
 CARGO ?= cargo
@@ -50,7 +50,7 @@ release: deps
 	$(CARGO) build --locked --release --workspace --bins
 
 bench: release
-	target/release/walletctl bench $(BENCH)
+	@scripts/bench.sh $(BENCH)
 
 install: release
 	install -D -m 755 target/release/walletctl $(DESTDIR)$(PREFIX)/bin/walletctl

@@ -65,6 +65,13 @@ impl ServerUrl {
         self
     }
 
+    /// The same with another path.
+    #[must_use]
+    pub fn having_path(mut self, path: String) -> Self {
+        self.path = path;
+        self
+    }
+
     /// The hosts; at least one.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts

@@ -104,6 +104,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Databases of a benchmark's own on the configured servers
+    #[command(hide = true)]
+    BenchStores(rawbench::BenchStores),
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  walletd openapi > openapi.json")]
     Openapi,
@@ -174,9 +177,10 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(code));
         }
         Command::Recover { yes } => print(&wait(operate::recover::recover(config, yes))?)?,
-        Command::BenchRaw(args) => print(&rawbench::run(&args)?)?,
         Command::Authz { json: true } => print(&crate::gateway::authz::in_json())?,
         Command::Authz { json: false } => print(&crate::gateway::authz::in_text())?,
+        Command::BenchRaw(args) => print(&rawbench::run(&args, config)?)?,
+        Command::BenchStores(args) => print(&rawbench::stores(&args, config)?)?,
         Command::Openapi => print(&(crate::gateway::openapi().to_pretty_json()? + "\n"))?,
     }
     Ok(ExitCode::SUCCESS)

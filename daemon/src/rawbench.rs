@@ -1,7 +1,13 @@
-//! The raw limit of the embedded ledger: the same keys and values in a bare fjall loop, one durable
-//! batch per so many transfers. No decisions, no JSON, no hash.
+//! The raw limits of the stores, for `walletctl bench`.
+//!
+//! Of the embedded ledger: the same keys and values in a bare fjall loop, one durable batch per so many transfers. No
+//! decisions, no JSON, no hash. Of servers: [`postgres`], [`redis`].
 
 mod postgres;
+mod redis;
+mod scratch;
+
+pub use self::scratch::BenchStores;
 
 use std::{
     path::{Path, PathBuf},
@@ -10,23 +16,36 @@ use std::{
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
+use crate::config::Config;
+
 /// Bytes of a transfer's record with its hash, as the journal holds it.
 const RECORD: usize = 620;
-const ENTRY_KEY: usize = 25;
+const ENTRY_KEY: usize = 20;
 const ENTRY: usize = 12;
 const ACCOUNT: usize = 60;
+
+/// Which store is measured bare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    /// The embedded ledger's
+    Fjall,
+    /// The configured ledger's server, in a database of its own
+    Postgres,
+    /// The configured balance cache's
+    Redis,
+}
 
 /// Arguments of the raw benchmark.
 #[derive(clap::Args)]
 pub struct BenchRaw {
-    /// An empty directory for the store
-    #[arg(long, required_unless_present = "postgres")]
+    /// Which store is measured bare
+    #[arg(long, value_enum, default_value = "fjall")]
+    on: Engine,
+    /// On fjall: an empty directory for the store
+    #[arg(long, required_if_eq("on", "fjall"))]
     dir: Option<PathBuf>,
-    /// The URL of an empty PostgreSQL database, to measure that instead
-    #[arg(long, conflicts_with = "dir")]
-    postgres: Option<String>,
-    /// On PostgreSQL: one transaction a transfer on so many connections, instead of batches on one
-    #[arg(long, default_value_t = 0, requires = "postgres")]
+    /// On PostgreSQL: one transaction a transfer on so many connections, instead of batches on one; on Redis: readers
+    #[arg(long, default_value_t = 0)]
     connections: usize,
     /// With --connections: in two round trips, instead of statement by statement
     #[arg(long, requires = "connections")]
@@ -37,16 +56,24 @@ pub struct BenchRaw {
     /// Transfers in all
     #[arg(long, default_value_t = 200_000)]
     count: u64,
+    /// The longest it takes where it is measured one by one
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
     /// Wallets the transfers are between
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(2..))]
     wallets: u64,
 }
 
 /// Runs it; gives one line of JSON.
-pub fn run(args: &BenchRaw) -> anyhow::Result<String> {
-    if let Some(url) = &args.postgres {
-        return postgres::run(args, url);
+pub fn run(args: &BenchRaw, config: &Config) -> anyhow::Result<String> {
+    match args.on {
+        Engine::Fjall => fjall(args),
+        Engine::Postgres => postgres::run(args, config),
+        Engine::Redis => redis::run(args, config),
     }
+}
+
+fn fjall(args: &BenchRaw) -> anyhow::Result<String> {
     let dir = args.dir.as_deref().unwrap_or(Path::new("."));
     let db = Database::builder(dir).open()?;
     let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default);
@@ -87,6 +114,11 @@ pub fn run(args: &BenchRaw) -> anyhow::Result<String> {
         "what": "bare fjall loop", "transfers": seq, "batch": args.batch, "seconds": seconds, "per_second": rate(seq, seconds),
     });
     Ok(format!("{answer}\n"))
+}
+
+/// Makes or drops a benchmark's own databases; gives what is to be printed.
+pub fn stores(args: &BenchStores, config: &Config) -> anyhow::Result<String> {
+    scratch::run(args, config)
 }
 
 #[allow(

@@ -75,22 +75,27 @@ pub async fn run(folder: &Path, socket: &Path, file: &Path, chunk: u64, rows: u6
     Ok(Measure { client_peak_kib: peak, client_cpu_ns: cpu.and_then(|ms| each(ms, rows)), ..measure })
 }
 
-/// Waits until balances, wallets and audit have caught up with the ledger.
-pub async fn caught_up(loader: &mut Loader) -> Result<Measure, CliError> {
+/// Waits until everything has caught up with the ledger: the relay and each projection, timed apart.
+pub async fn caught_up(loader: &mut Loader) -> Result<Vec<Measure>, CliError> {
     let started = Instant::now();
-    let (_, behind) = loader.status().await?;
+    let mut waiting = loader.lags().await?;
+    let mut done = Vec::new();
+    let behind = waiting.clone();
     loop {
-        let (_, lag) = loader.status().await?;
-        if lag == 0 {
-            return Ok(Measure::of(
-                "caught up",
-                "records behind, and the time until none is",
-                behind,
-                started.elapsed(),
-            ));
+        let now = loader.lags().await?;
+        for (name, records) in &behind {
+            if waiting.contains_key(name) && now.get(name).is_none_or(|lag| *lag == 0) {
+                waiting.remove(name);
+                let case = format!("{name}: records behind, and the time until none is");
+                done.push(Measure::of("caught up", case, *records, started.elapsed()));
+            }
+        }
+        if waiting.is_empty() {
+            return Ok(done);
         }
         if started.elapsed() > PATIENCE {
-            return Err(CliError::new("unavailable", format!("projections are still {lag} records behind")));
+            let late: Vec<_> = waiting.keys().map(String::as_str).collect();
+            return Err(CliError::new("unavailable", format!("still behind: {}", late.join(", "))));
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::wire::Wire;
+use super::{stores::Stores, wire::Wire};
 use crate::error::CliError;
 
 /// How long a daemon may take to start.
@@ -59,12 +59,13 @@ pub fn folder(given: Option<&Path>) -> Result<TempDir, CliError> {
 }
 
 impl Daemon {
-    /// Starts one with empty stores.
-    pub async fn start(program: &Path, folder: TempDir) -> Result<Self, CliError> {
+    /// Starts one with these stores, which are empty.
+    pub async fn start(program: &Path, folder: TempDir, stores: &Stores) -> Result<Self, CliError> {
         let socket = folder.path().join("walletd.sock");
         let failed = |error: std::io::Error| CliError::usage(format!("{}: {error}", program.display()));
         let log = fs::File::create(folder.path().join("walletd.log")).map_err(failed)?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["serve", "--log-level", "error"])
             .arg("--socket")
             .arg(&socket)
@@ -76,9 +77,9 @@ impl Daemon {
             .stdout(Stdio::null())
             .stderr(log)
             // A signal to the group (Ctrl-C, `timeout`) is for this program, which then stops the daemon.
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
+            .process_group(0);
+        stores.lead(&mut command);
+        let child = command.spawn().map_err(failed)?;
         let mut daemon = Self { socket, pid: child.id(), folder, child: Some(child) };
         let until = Instant::now() + START;
         while !daemon.answers().await {

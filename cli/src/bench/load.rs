@@ -1,6 +1,8 @@
 //! What scenarios find in the ledger: wallets, and rows in batches.
 
-use std::{fmt::Write as _, io, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, io, path::Path};
+
+use wallet_api::types::Status;
 
 use super::{go_on, wire::Wire};
 use crate::{error::CliError, flight::Flight};
@@ -110,12 +112,20 @@ impl Loader {
         Ok(())
     }
 
-    /// The head's seq, and how far the slowest projection is behind it.
-    pub async fn status(&mut self) -> Result<(u64, u64), CliError> {
+    /// What the daemon says of itself.
+    pub async fn status(&mut self) -> Result<Status, CliError> {
         let status = self.wire.get("/v1/status").await.map_err(|error| broken(&error))?;
-        let answer: wallet_api::types::Status =
-            serde_json::from_slice(self.wire.body()).map_err(|_| unexpected("/v1/status", status, self.wire.body()))?;
-        let lag = answer.projections.iter().map(|projection| projection.lag).max().unwrap_or_default();
-        Ok((answer.cut.seq, lag))
+        serde_json::from_slice(self.wire.body()).map_err(|_| unexpected("/v1/status", status, self.wire.body()))
+    }
+
+    /// The head's seq.
+    pub async fn head(&mut self) -> Result<u64, CliError> {
+        Ok(self.status().await?.cut.seq)
+    }
+
+    /// How far each follower is behind it; the relay as `events`.
+    pub async fn lags(&mut self) -> Result<BTreeMap<String, u64>, CliError> {
+        let projections = self.status().await?.projections;
+        Ok(projections.into_iter().map(|projection| (projection.name, projection.lag)).collect())
     }
 }

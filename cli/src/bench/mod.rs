@@ -11,6 +11,7 @@ pub mod points;
 pub mod raw;
 pub mod reports;
 pub mod singles;
+pub mod stores;
 pub mod wire;
 
 use std::time::Duration;
@@ -59,7 +60,7 @@ pub struct Measure {
     pub rss_kib: Option<u64>,
     /// The most it had so far, in KiB.
     pub peak_kib: Option<u64>,
-    /// Processor time of the client program for each, in nanoseconds, where it is a program of its own.
+    /// Processor time of the client program for each, in nanoseconds: of this one, or of the one that is measured.
     pub client_cpu_ns: Option<u64>,
     /// The most the client program had, in KiB, where it is a program of its own.
     pub client_peak_kib: Option<u64>,

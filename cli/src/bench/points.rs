@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Instant};
 
+use futures_util::future::join_all;
+use hdrhistogram::Histogram;
 use wallet_core::time::{SECOND, Timestamp};
 
 use super::{
@@ -58,40 +60,61 @@ impl Shape {
     }
 }
 
-/// Makes a history of so many entries and asks for its balances.
-pub async fn run(
-    socket: &Path,
-    loader: &mut Loader,
-    shape: Shape,
-    entries: u64,
-    reads: u64,
-    flight: &Flight,
-) -> Result<Measure, CliError> {
+/// A wallet with a history, and which cuts there are.
+pub struct History {
+    wallet: String,
+    case: String,
+    start: Timestamp,
+    /// The first and the last record of it.
+    known: (u64, u64),
+}
+
+/// Makes a history of so many entries.
+pub async fn history(loader: &mut Loader, shape: Shape, entries: u64, flight: &Flight) -> Result<History, CliError> {
     let kind = format!("points-{shape:?}-{entries}").to_lowercase();
     loader.wallets(&kind, 1).await?;
     let start = now().plus_micros(-SPAN - 60 * SECOND);
-    let (first, _) = loader.status().await?;
+    let first = loader.head().await?;
     let mut dice = Dice::new(entries);
     loader.deposits(&kind, entries, |index| (0, Some(shape.at(index, entries, start, &mut dice).to_string()))).await?;
     go_on(flight)?;
-    let (last, _) = loader.status().await?;
-    let wallet = loader.wallet(&kind, 0);
-    let mut wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
-    let mut all = times()?;
-    let mut dice = Dice::new(7);
+    let case = format!("{}, {entries} entries", shape.name());
+    Ok(History { wallet: loader.wallet(&kind, 0), case, start, known: (first + 1, loader.head().await?) })
+}
+
+/// So many readers ask for its balances, so many in all.
+pub async fn read(socket: &Path, history: &History, readers: u64, reads: u64) -> Result<Measure, CliError> {
+    let mut wires = Vec::new();
+    for _ in 0..readers {
+        wires.push(Wire::connect(socket).await.map_err(|error| broken(&error))?);
+    }
+    let each = reads / readers.max(1);
     let started = Instant::now();
+    let asking = wires.into_iter().zip(7..).map(|(wire, seed)| ask(wire, history, seed, each));
+    let mut all = times()?;
+    for asked in join_all(asking).await {
+        all.add(asked?).map_err(|error| CliError::new("internal", error.to_string()))?;
+    }
+    let measure = Measure::of("points", history.case.as_str(), all.len(), started.elapsed()).timed(&all);
+    Ok(Measure { clients: Some(readers), ..measure })
+}
+
+/// One reader: random moments, as known at random cuts.
+async fn ask(mut wire: Wire, history: &History, seed: u64, reads: u64) -> Result<Histogram<u64>, CliError> {
+    let mut times = times()?;
+    let mut dice = Dice::new(seed);
+    let (first, last) = history.known;
     for _ in 0..reads {
         let part = i64::try_from(dice.below(SPAN.unsigned_abs())).unwrap_or_default();
-        let known = first + 1 + dice.below(last - first);
-        let path = format!("/v1/wallets/{wallet}/balance?at={}&known_at={known}", start.plus_micros(part));
+        let known = first + dice.below(last.saturating_sub(first) + 1);
+        let at = history.start.plus_micros(part);
+        let path = format!("/v1/wallets/{}/balance?at={at}&known_at={known}", history.wallet);
         let asked = Instant::now();
         let status = wire.get(&path).await.map_err(|error| broken(&error))?;
-        note(&mut all, asked.elapsed());
+        note(&mut times, asked.elapsed());
         if status != 200 {
             return Err(unexpected(&path, status, wire.body()));
         }
     }
-    let case = format!("{}, {entries} entries", shape.name());
-    let measure = Measure::of("points", case, reads, started.elapsed()).timed(&all);
-    Ok(Measure { clients: Some(1), ..measure })
+    Ok(times)
 }

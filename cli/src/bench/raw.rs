@@ -3,13 +3,16 @@
 use std::{
     io::Write as _,
     path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use serde::Deserialize;
 
-use super::{Measure, note, times};
+use super::{
+    Measure, note,
+    stores::{Stores, refused},
+    times,
+};
 use crate::error::CliError;
 
 /// Bytes of a typical record with its keys and entries.
@@ -36,21 +39,35 @@ struct Bare {
     seconds: f64,
 }
 
-/// The bare store: the same keys and values without decisions, JSON and hashes.
-pub fn store(program: &Path, folder: &Path, batch: u64, count: u64) -> Result<Measure, CliError> {
-    let failed = |why: String| CliError::usage(format!("{} bench-raw: {why}", program.display()));
-    let store = folder.join(format!("bare-{batch}"));
-    let output = Command::new(program)
-        .args(["bench-raw", "--batch", &batch.to_string(), "--count", &count.to_string(), "--dir"])
-        .arg(&store)
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    // Its files are not needed any more; what cannot be removed goes with the folder.
-    let _ = std::fs::remove_dir_all(&store);
+/// A bare store: the same rows without decisions, JSON and hashes. The arguments say which.
+pub fn bare(stores: &Stores, case: impl Into<String>, args: &[&str]) -> Result<Measure, CliError> {
+    let failed = |why: String| CliError::usage(format!("walletd bench-raw: {why}"));
+    let output = stores.beside("bench-raw").args(args).output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+        return Err(refused(output.status.code(), &output.stderr));
     }
     let bare: Bare = serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
     let took = Duration::try_from_secs_f64(bare.seconds).map_err(|error| failed(error.to_string()))?;
-    Ok(Measure::of("raw", format!("bare store, {batch} a commit"), bare.transfers, took))
+    Ok(Measure::of("raw", case, bare.transfers, took))
+}
+
+/// The embedded ledger's, in a folder of its own.
+pub fn store(stores: &Stores, folder: &Path, batch: u64, count: u64) -> Result<Measure, CliError> {
+    let store = folder.join(format!("bare-{batch}"));
+    let (batch, count, dir) = (batch.to_string(), count.to_string(), store.to_string_lossy().into_owned());
+    let args = ["--dir", dir.as_str(), "--batch", batch.as_str(), "--count", count.as_str()];
+    let measure = bare(stores, bare_store(&batch), &args);
+    // Its files are not needed any more; what cannot be removed goes with the folder.
+    let _ = std::fs::remove_dir_all(&store);
+    measure
+}
+
+/// What the bare loop of so many transfers a commit is called.
+pub fn bare_store(batch: impl std::fmt::Display) -> String {
+    format!("bare store, {batch} a commit")
+}
+
+/// What one raw transaction a transfer is called.
+pub fn one_by_one(connections: u64, how: &str) -> String {
+    format!("one transaction a transfer, {how}, {connections} connections")
 }

@@ -1,5 +1,5 @@
-//! Requests one by one from many clients at once: transfers, each acknowledged durably, and the route
-//! that does nothing.
+//! Requests one by one from many clients at once: transfers, each acknowledged durably; balances from the
+//! cache; and the route that does nothing.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 
-use super::{Dice, Measure, load::broken, note, times, wire::Wire};
+use super::{Dice, Measure, daemon::cpu_ms, each, load::broken, note, times, wire::Wire};
 use crate::{error::CliError, flight::Flight};
 
 /// What a client asks for, again and again.
@@ -27,6 +27,13 @@ pub enum Ask<'a> {
         /// In front of the keys.
         keys: &'a str,
     },
+    /// The cached balance of one of so many wallets of this name.
+    Cached {
+        /// In front of the wallets' numbers.
+        wallets: &'a str,
+        /// How many there are.
+        count: u64,
+    },
 }
 
 /// Asks from so many clients for so long.
@@ -41,6 +48,8 @@ pub async fn run(
     for _ in 0..clients {
         wires.push(Wire::connect(socket).await.map_err(|error| broken(&error))?);
     }
+    let own = std::process::id();
+    let cpu = cpu_ms(own);
     let started = Instant::now();
     let until = started + lasting;
     let runs = wires.into_iter().zip(1..).map(|(wire, number)| client(wire, number, until, ask, flight));
@@ -55,9 +64,12 @@ pub async fn run(
     let (scenario, case) = match ask {
         Ask::Nothing => ("nothing", "GET /healthz"),
         Ask::Transfer { .. } => ("singles", "transfers"),
+        Ask::Cached { .. } => ("cached", "balance --cached, over HTTP"),
     };
     let measure = Measure::of(scenario, case, all.len(), took).timed(&all);
-    Ok(Measure { clients: Some(clients), errors, ..measure })
+    let cpu = cpu_ms(own).zip(cpu).map(|(behind, before)| behind.saturating_sub(before));
+    let client_cpu_ns = cpu.and_then(|ms| each(ms, measure.count));
+    Ok(Measure { clients: Some(clients), errors, client_cpu_ns, ..measure })
 }
 
 async fn client(
@@ -70,7 +82,7 @@ async fn client(
     let mut times = times()?;
     let mut dice = Dice::new(number);
     let mut errors = 0;
-    let (mut key, mut body) = (String::new(), String::new());
+    let (mut key, mut body, mut path) = (String::new(), String::new(), String::new());
     let mut count = 0_u64;
     while Instant::now() < until && !flight.asked() {
         count += 1;
@@ -88,6 +100,11 @@ async fn client(
                     "{{\"from\":\"{wallets}-{from}\",\"to\":\"{wallets}-{to}\",\"amount\":\"0.01\",\"asset\":\"EUR\"}}"
                 );
                 wire.post("/v1/transfers", &key, body.as_bytes()).await
+            }
+            Ask::Cached { wallets, count: all } => {
+                path.clear();
+                let _ = write!(path, "/v1/wallets/{wallets}-{}/balance?consistency=cached", dice.below(all));
+                wire.get(&path).await
             }
         };
         match status {

@@ -14,6 +14,7 @@ use crate::{
         points::{self, Shape},
         raw, reports,
         singles::{self, Ask},
+        stores::Stores,
     },
     context::Context,
     env::now,
@@ -25,6 +26,16 @@ use crate::{
 const CLIENTS: [u64; 4] = [1, 16, 64, 256];
 /// Rows of one request, one after the other.
 const CHUNKS: [u64; 2] = [1_000, 5_000];
+/// Readers of past balances at once.
+const READERS: [u64; 2] = [1, 16];
+/// Connections of the raw single transactions.
+const RAW_CONNECTIONS: u64 = 16;
+/// More transfers than any time limit lets happen.
+const ENDLESS: &str = "1000000000";
+const ONE_BY_ONE: &str = "statement by statement";
+const PIPELINED: &str = "two round trips";
+/// What the raw limit of cached reads is called.
+const GET: &str = "bare GET loop";
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -35,7 +46,9 @@ pub enum Scenario {
     Singles,
     /// Batch files of `--count` rows, and the time until what follows the ledger has caught up
     Batches,
-    /// Balances at random moments and cuts, in four shapes of history
+    /// Balances from the cache, by 1, 16, 64 and 256 clients
+    Cached,
+    /// Balances at random moments and cuts, in four shapes of history, by 1 and 16 readers
     Points,
     /// Balances of `--wallets` wallets at a moment
     Report,
@@ -48,7 +61,8 @@ pub enum Scenario {
 #[command(after_help = "Examples:
   walletctl bench
   walletctl bench --scenario singles --duration 10 -o json
-  walletctl bench --scenario points --entries 10000,1000000")]
+  walletctl bench --scenario points --entries 10000,1000000
+  WALLETD_LEDGER_URL=postgres://bench@localhost/postgres walletctl bench --servers")]
 pub struct Bench {
     /// Only these, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -74,6 +88,10 @@ pub struct Bench {
     /// Where the scratch daemon keeps its files; the folder for temporary files when left out
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Keep the scratch daemon's stores on the servers that WALLETD_LEDGER_URL and its like name, in databases of their
+    /// own that are dropped behind it; what is not named is embedded
+    #[arg(long, conflicts_with = "running")]
+    servers: bool,
     /// Measure the daemon of the context instead, and leave wallets and transactions in it
     #[arg(long)]
     running: bool,
@@ -85,27 +103,47 @@ pub struct Bench {
 /// Measures.
 pub async fn bench(ctx: &Context, args: Bench) -> Result<(), CliError> {
     ctx.out().check::<Measure>()?;
-    let daemon = daemon(ctx, &args).await?;
     let name = format!("bench-{}", now().as_micros());
-    let loader = Loader::connect(&daemon.socket, name, ctx.flight.clone()).await?;
+    let mut stores = stores(&args, &name)?;
+    let daemon = daemon(ctx, &args, &stores).await?;
+    let mut loader = Loader::connect(&daemon.socket, name, ctx.flight.clone()).await?;
+    stores.belong_to(&loader.status().await?.ledger_id);
     // The first interruption ends it between two measurements, so that the scratch daemon is stopped.
     let hold = ctx.flight.hold(CliError::new("interrupted", "interrupted"));
-    let mut run = Run { ctx, args: &args, daemon, loader, done: Vec::new() };
+    let mut run = Run { ctx, args: &args, daemon, stores, loader, done: Vec::new() };
     let mut result = run.all().await;
-    let Run { mut daemon, done, .. } = run;
+    let Run { mut daemon, stores, done, .. } = run;
     if let (Err(error), Some(words)) = (&mut result, daemon.last_words()) {
         *error = CliError::new("unavailable", words);
     }
-    drop((daemon, hold));
+    drop(daemon);
+    let removed = stores.remove();
+    drop(hold);
     let meta = Meta::new().with("program", &concat!("walletctl ", env!("CARGO_PKG_VERSION")));
     ctx.out().list("bench", &done, meta)?;
-    result
+    result.and(removed)
 }
 
-async fn daemon(ctx: &Context, args: &Bench) -> Result<Daemon, CliError> {
+/// Where a scratch daemon's stores are. A running daemon's program may be anywhere: its raw limits are taken if it is
+/// found.
+fn stores(args: &Bench, name: &str) -> Result<Stores, CliError> {
+    let program = program(args.walletd.as_deref());
+    if args.running {
+        return Ok(Stores::embedded(&program.unwrap_or_default()));
+    }
+    let program = program?;
+    if !args.servers {
+        return Ok(Stores::embedded(&program));
+    }
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Stores::on_servers(&program, &name.replace('-', "_"), variables)
+}
+
+async fn daemon(ctx: &Context, args: &Bench, stores: &Stores) -> Result<Daemon, CliError> {
     let folder = folder(args.dir.as_deref())?;
     if !args.running {
-        return Daemon::start(&program(args.walletd.as_deref())?, folder).await;
+        return Daemon::start(&program(args.walletd.as_deref())?, folder, stores).await;
     }
     ctx.allow_write()?;
     ctx.confirm(args.yes, "Measure the running daemon, and leave wallets and transactions in it?", None)?;
@@ -120,6 +158,7 @@ struct Run<'a> {
     ctx: &'a Context,
     args: &'a Bench,
     daemon: Daemon,
+    stores: Stores,
     loader: Loader,
     done: Vec<Measure>,
 }
@@ -134,6 +173,9 @@ impl Run<'_> {
         }
         if self.wants(Scenario::Batches) {
             self.batches().await?;
+        }
+        if self.wants(Scenario::Cached) {
+            self.cached().await?;
         }
         if self.wants(Scenario::Points) {
             self.points().await?;
@@ -172,19 +214,15 @@ impl Run<'_> {
         go_on(&self.ctx.flight)
     }
 
-    /// The figure of a raw limit that was measured before.
-    fn limit(&self, scenario: &str, holds: impl Fn(&Measure) -> bool) -> Option<u64> {
-        self.done.iter().find(|done| done.scenario == scenario && holds(done)).map(|done| done.per_second)
-    }
-
     async fn raw(&mut self) -> Result<(), CliError> {
         self.note("raw limits");
         let measure = raw::appends(self.daemon.folder.path(), self.lasting())?;
         self.add(measure)?;
-        // A running daemon's program may be anywhere.
-        if let Ok(program) = program(self.args.walletd.as_deref()) {
+        if self.stores.ledger() {
+            self.raw_ledger()?;
+        } else if program(self.args.walletd.as_deref()).is_ok() {
             for chunk in CHUNKS {
-                let measure = raw::store(&program, self.daemon.folder.path(), chunk, self.args.count)?;
+                let measure = raw::store(&self.stores, self.daemon.folder.path(), chunk, self.args.count)?;
                 self.add(measure)?;
             }
         }
@@ -193,6 +231,36 @@ impl Run<'_> {
             let measure =
                 singles::run(&self.daemon.socket, clients, self.lasting(), Ask::Nothing, &self.ctx.flight).await?;
             self.add(measure.cpu(before, self.daemon.cpu_ms()))?;
+        }
+        if self.stores.balances() {
+            let seconds = self.args.duration.to_string();
+            for clients in CLIENTS {
+                let connections = clients.to_string();
+                let args = ["--on", "redis", "--connections", &connections, "--seconds", &seconds];
+                let measure = raw::bare(&self.stores, GET, &args)?;
+                self.add(Measure { clients: Some(clients), ..measure })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Of PostgreSQL: the rows by UNNEST, and one transaction a transfer.
+    fn raw_ledger(&mut self) -> Result<(), CliError> {
+        let (count, seconds) = (self.args.count.to_string(), self.args.duration.to_string());
+        for chunk in CHUNKS {
+            let batch = chunk.to_string();
+            let args = ["--on", "postgres", "--batch", &batch, "--count", &count];
+            let measure = raw::bare(&self.stores, raw::bare_store(chunk), &args)?;
+            self.add(measure)?;
+        }
+        for connections in [1, RAW_CONNECTIONS] {
+            let many = connections.to_string();
+            let args =
+                ["--on", "postgres", "--connections", &many, "--seconds", &seconds, "--count", ENDLESS, "--pipelined"];
+            for (how, args) in [(ONE_BY_ONE, args.split_last().map(|(_, args)| args)), (PIPELINED, Some(&args[..]))] {
+                let measure = raw::bare(&self.stores, raw::one_by_one(connections, how), args.unwrap_or_default())?;
+                self.add(Measure { clients: Some(connections), ..measure })?;
+            }
         }
         Ok(())
     }
@@ -207,10 +275,12 @@ impl Run<'_> {
             let before = self.daemon.cpu_ms();
             let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
             let measure = measure.cpu(before, self.daemon.cpu_ms());
-            // One client alone waits for the disk; many wait for the edge.
+            // One client alone waits for the disk; many wait for the edge. On a server: for as many of its transactions.
             let limit = match clients {
-                1 => self.limit("raw", |raw| raw.case == "synced appends"),
-                _ => self.limit("nothing", |raw| raw.clients == Some(clients)),
+                1 if self.stores.ledger() => self.case(&raw::one_by_one(1, ONE_BY_ONE)),
+                _ if self.stores.ledger() => self.case(&raw::one_by_one(RAW_CONNECTIONS, ONE_BY_ONE)),
+                1 => self.case("synced appends"),
+                _ => self.nothing(clients),
             };
             self.add(measure.beside(limit))?;
         }
@@ -228,11 +298,32 @@ impl Run<'_> {
             let before = self.daemon.cpu_ms();
             let measure = batches::run(folder, &self.daemon.socket, &file, chunk, self.args.count).await?;
             let measure = measure.cpu(before, self.daemon.cpu_ms());
-            let bare = format!("bare store, {chunk} a commit");
-            let limit = self.limit("raw", |raw| raw.case == bare);
+            let limit = self.case(&raw::bare_store(chunk));
             self.add(measure.beside(limit))?;
-            let measure = batches::caught_up(&mut self.loader).await?;
-            self.add(measure)?;
+            for measure in batches::caught_up(&mut self.loader).await? {
+                self.add(measure)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn cached(&mut self) -> Result<(), CliError> {
+        self.loader.wallets("cached", 1_000).await?;
+        self.loader.deposits("cached", 1_000, |number| (number, None)).await?;
+        batches::caught_up(&mut self.loader).await?;
+        let wallets = format!("{}-cached", self.loader.name);
+        for clients in CLIENTS {
+            self.note(&format!("cached balances by {clients} clients"));
+            let ask = Ask::Cached { wallets: &wallets, count: 1_000 };
+            let before = self.daemon.cpu_ms();
+            let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
+            let measure = measure.cpu(before, self.daemon.cpu_ms());
+            let limit = if self.stores.balances() {
+                self.limit(|raw| raw.case == GET && raw.clients == Some(clients))
+            } else {
+                self.nothing(clients)
+            };
+            self.add(measure.beside(limit))?;
         }
         Ok(())
     }
@@ -241,18 +332,31 @@ impl Run<'_> {
         for &entries in &self.args.entries {
             for shape in Shape::ALL {
                 self.note(&format!("{shape:?}, {entries} entries"));
-                let measure = points::run(
-                    &self.daemon.socket,
-                    &mut self.loader,
-                    shape,
-                    entries,
-                    self.args.reads,
-                    &self.ctx.flight,
-                )
-                .await?;
-                self.add(measure)?;
+                let history = points::history(&mut self.loader, shape, entries, &self.ctx.flight).await?;
+                for readers in READERS {
+                    let before = self.daemon.cpu_ms();
+                    let measure =
+                        points::read(&self.daemon.socket, &history, readers, self.args.reads * readers).await?;
+                    self.add(measure.cpu(before, self.daemon.cpu_ms()))?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// The figure of the raw limit of this name.
+    fn case(&self, case: &str) -> Option<u64> {
+        self.limit(|raw| raw.case == case)
+    }
+
+    /// What the route that does nothing does.
+    fn nothing(&self, clients: u64) -> Option<u64> {
+        self.limit(|raw| raw.scenario == "nothing" && raw.clients == Some(clients))
+    }
+
+    /// The figure of a raw limit that was measured before.
+    fn limit(&self, holds: impl Fn(&Measure) -> bool) -> Option<u64> {
+        let limits = self.done.iter().filter(|done| matches!(done.scenario, "raw" | "nothing"));
+        limits.into_iter().find(|done| holds(done)).map(|done| done.per_second)
     }
 }

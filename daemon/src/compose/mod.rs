@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wallet_core::ports::{Rate, RateLimiter};
 
 pub use self::schemas::{migrate, schemas};
+pub(crate) use self::stores::connection;
 pub use self::stores::{Opening, Places, Stores, ledger_options, ledger_server, open};
 use crate::{
     adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},

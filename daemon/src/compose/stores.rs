@@ -107,7 +107,7 @@ pub fn ledger_options(config: &Config, clock: Arc<dyn Clock>, id: Option<String>
 }
 
 /// How a store's server is reached; none while it is embedded.
-pub(super) fn connection(name: &'static str, store: &Store) -> Result<Option<Connection>, OpenError> {
+pub(crate) fn connection(name: &'static str, store: &Store) -> Result<Option<Connection>, OpenError> {
     let Some(mut url) = store.server() else { return Ok(None) };
     if let Some(file) = &store.password_file {
         let text = std::fs::read_to_string(file)

@@ -3,7 +3,8 @@
 //!
 //! Two shapes. Batches: one connection, one transaction a batch, everything sent at once by UNNEST. Singles: one transaction
 //! a transfer on many connections, locking the accounts: a statement after the other, as programs do it, or
-//! (pipelined) in the two round trips that reading before writing needs at least. Both want a database of their own, which is filled and left as it is.
+//! (pipelined) in the two round trips that reading before writing needs at least. Both run in a database of their own on the configured server, which is
+//! dropped behind them.
 
 use std::{
     sync::{
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use futures_util::future::{join_all, try_join_all};
 use tokio_postgres::{Client, Statement, types::ToSql};
 use wallet_core::money::Balance;
@@ -23,11 +25,13 @@ use crate::{
         connection::Connection,
         postgres::{
             codec::{Digest, Money},
+            drop_database,
             link::Link,
-            migrate,
+            make_database, migrate,
         },
     },
-    address::ServerUrl,
+    compose::connection,
+    config::Config,
 };
 
 /// Bytes of a transfer's record, and of the ends of an account's one run.
@@ -48,35 +52,48 @@ const KNOWN: &str = "SELECT seq FROM journal WHERE key = ANY ($1::uuid[])";
 const WALLETS: &str = "INSERT INTO accounts (id, number, owner, asset, scale, status, floor, balance, version, opened_at, seq, runs) \
     SELECT 'wallet-' || n, n, 'bench', 'EUR', 2, 'active', 0, 0, 0, 0, 0, ''::bytea FROM generate_series(0, $1::int8 - 1) AS n";
 
-/// Runs one of the two; gives one line of JSON.
-pub(super) fn run(args: &BenchRaw, url: &str) -> anyhow::Result<String> {
-    let url: ServerUrl = url.parse()?;
-    let connection = Connection { url, tls: None, pool: args.connections.max(1), timeout: LIMIT };
+/// Runs one of the two, in a database of its own; gives one line of JSON.
+pub(super) fn run(args: &BenchRaw, config: &Config) -> anyhow::Result<String> {
+    let there = connection("ledger", &config.stores.ledger)?;
+    let there = there.context("no PostgreSQL is configured: set WALLETD_LEDGER_URL")?;
+    let name = format!("bench_raw_{}", uuid::Uuid::new_v4().simple());
+    let mine = Connection { url: there.url.clone().having_path(name.clone()), timeout: LIMIT, ..there.clone() };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        migrate(&connection).await?;
-        let link = Link::new(&connection, "walletd bench-raw")?;
-        let first = link.connect().await?;
-        let wallets = i64::try_from(args.wallets)?;
-        first.client.execute(WALLETS, &[&wallets]).await?;
-        let start = "INSERT INTO clock VALUES (1, 'bench', 1, 0, 0, ''::bytea)";
-        first.client.batch_execute(start).await?;
-        first.client.batch_execute("ANALYZE accounts").await?;
-        let started = Instant::now();
-        let done =
-            if args.connections == 0 { batches(&first.client, args).await? } else { singles(&link, args).await? };
-        let seconds = started.elapsed().as_secs_f64();
-        let what = if args.connections == 0 { "bare UNNEST loop" } else { "one transaction a transfer" };
-        let how = match (args.connections, args.pipelined) {
-            (0, _) => "sent at once",
-            (_, true) => "two round trips",
-            (_, false) => "statement by statement",
-        };
-        let answer = serde_json::json!({
-            "what": what, "how": how, "transfers": done, "batch": args.batch, "connections": args.connections.max(1),
-            "seconds": seconds, "per_second": rate(done, seconds),
-        });
-        Ok(format!("{answer}\n"))
+        let made = make_database(&there, &name).await;
+        made.with_context(|| {
+            format!("no database on {}: a benchmark needs an account that may make one (CREATEDB)", there.url)
+        })?;
+        let measured = measure(args, &mine).await;
+        let dropped = drop_database(&there, &name).await;
+        let measured = measured?;
+        dropped.with_context(|| format!("the database {name} is left on {}", there.url))?;
+        Ok(measured)
     })
+}
+
+async fn measure(args: &BenchRaw, mine: &Connection) -> anyhow::Result<String> {
+    migrate(mine).await?;
+    let link = Link::new(mine, "walletd bench-raw")?;
+    let first = link.connect().await?;
+    let wallets = i64::try_from(args.wallets)?;
+    first.client.execute(WALLETS, &[&wallets]).await?;
+    let start = "INSERT INTO clock VALUES (1, 'bench', 1, 0, 0, ''::bytea)";
+    first.client.batch_execute(start).await?;
+    first.client.batch_execute("ANALYZE accounts").await?;
+    let started = Instant::now();
+    let done = if args.connections == 0 { batches(&first.client, args).await? } else { singles(&link, args).await? };
+    let seconds = started.elapsed().as_secs_f64();
+    let what = if args.connections == 0 { "bare UNNEST loop" } else { "one transaction a transfer" };
+    let how = match (args.connections, args.pipelined) {
+        (0, _) => "sent at once",
+        (_, true) => "two round trips",
+        (_, false) => "statement by statement",
+    };
+    let answer = serde_json::json!({
+        "what": what, "how": how, "transfers": done, "batch": args.batch, "connections": args.connections.max(1),
+        "seconds": seconds, "per_second": rate(done, seconds),
+    });
+    Ok(format!("{answer}\n"))
 }
 
 /// The rows of some transfers.
@@ -220,17 +237,20 @@ async fn batches(client: &Client, args: &BenchRaw) -> anyhow::Result<u64> {
 async fn singles(link: &Link, args: &BenchRaw) -> anyhow::Result<u64> {
     let next = Arc::new(AtomicI64::new(1));
     let (count, wallets, pipelined) = (i64::try_from(args.count)?, args.wallets, args.pipelined);
+    let until = Instant::now() + Duration::from_secs(args.seconds);
     let mut running = Vec::new();
     for _ in 0..args.connections {
         let connected = link.connect().await?;
         let (prepared, next) = (Prepared::on(&connected.client).await?, Arc::clone(&next));
         running.push(tokio::spawn(async move {
             let client = &connected.client;
+            let mut done = 0_u64;
             loop {
                 let seq = next.fetch_add(1, Ordering::Relaxed);
-                if seq > count {
-                    return anyhow::Ok(());
+                if seq > count || Instant::now() >= until {
+                    return anyhow::Ok(done);
                 }
+                done += 1;
                 let rows = Rows::of(u64::try_from(seq)?, 1, wallets)?;
                 let (locked, keys): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) =
                     ([&rows.touched], [&rows.key]);
@@ -248,8 +268,9 @@ async fn singles(link: &Link, args: &BenchRaw) -> anyhow::Result<u64> {
             }
         }));
     }
+    let mut all = 0;
     for done in join_all(running).await {
-        done??;
+        all += done??;
     }
-    Ok(args.count)
+    Ok(all)
 }

@@ -221,6 +221,12 @@ impl KafkaBus {
         }
     }
 
+    /// Deletes the topics of the URL: a benchmark's.
+    pub async fn drop_topics(connection: &Connection) -> Result<(), OpenError> {
+        let bus = Self::made(connection, "")?;
+        Ok(topics::remove(&bus.inner.options).await.map_err(StoreError::from)?)
+    }
+
     fn made(connection: &Connection, ledger_id: &str) -> Result<Self, OpenError> {
         let inner = Inner {
             options: Options::of(connection, ledger_id)?,

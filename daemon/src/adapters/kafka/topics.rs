@@ -134,22 +134,30 @@ async fn create(inner: &Arc<Inner>, missing: &[&String], brokers: usize, deadlin
     Ok(())
 }
 
+/// Deletes topics; one that is not there is no error.
+async fn delete(options: &Options, topics: &[String], deadline: Deadline) -> Result<(), Failure> {
+    let admin = Admin::new(options)?;
+    let left = Some(deadline.left()?);
+    let asked = AdminOptions::new().request_timeout(left).operation_timeout(left);
+    let topics: Vec<_> = topics.iter().map(String::as_str).collect();
+    for result in admin.client()?.delete_topics(&topics, &asked).await? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((_, code)) => return Err(rdkafka::error::KafkaError::AdminOp(code).into()),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes all three.
+pub(super) async fn remove(options: &Options) -> Result<(), Failure> {
+    delete(options, &names(options), Deadline::after(CHANGE)).await
+}
+
 /// Drops journal and entries, and makes them anew.
 pub(super) async fn recreate(inner: &Arc<Inner>) -> Result<(), Failure> {
     let deadline = Deadline::after(CHANGE);
-    let topics = [inner.options.journal(), inner.options.entries_topic()];
-    {
-        let admin = Admin::new(&inner.options)?;
-        let left = Some(deadline.left()?);
-        let asked = AdminOptions::new().request_timeout(left).operation_timeout(left);
-        let both: Vec<_> = topics.iter().map(String::as_str).collect();
-        for result in admin.client()?.delete_topics(&both, &asked).await? {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
-                Err((_, code)) => return Err(rdkafka::error::KafkaError::AdminOp(code).into()),
-            }
-        }
-    }
+    delete(&inner.options, &[inner.options.journal(), inner.options.entries_topic()], deadline).await?;
     loop {
         // A topic that is on its way out may still be seen, and refuse to be made.
         match ensure(inner, Deadline::after(inner.options.timeout)).await {

@@ -102,6 +102,12 @@ impl MongoAudit {
         Ok(store)
     }
 
+    /// Drops the database of the URL whole: a benchmark's. Its account must be allowed to.
+    pub async fn drop_database(connection: &Connection) -> Result<(), OpenError> {
+        let (database, limits) = server::database(connection).await?;
+        limits.write(database.drop()).await.map_err(server::at_opening)
+    }
+
     /// What the doctor asks the server. `clock` is this daemon's, to hold the server's against.
     pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, OpenError> {
         facts::ask(&self.trail, clock).await

@@ -68,6 +68,16 @@ impl MysqlWallets {
         schema::migrate(connection).await
     }
 
+    /// Makes a database of this plain name beside the connection's own: a benchmark's.
+    pub async fn make_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+        schema::make_database(connection, name).await
+    }
+
+    /// Drops a database that [`MysqlWallets::make_database`] made.
+    pub async fn drop_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+        schema::drop_database(connection, name).await
+    }
+
     /// What the doctor asks the server. `clock` is this daemon's, to hold the server's against.
     pub async fn facts(&self, clock: &dyn Clock) -> Result<Facts, OpenError> {
         facts::ask(&self.server, clock).await

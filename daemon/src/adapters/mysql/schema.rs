@@ -117,6 +117,20 @@ async fn in_turn(connection: &Connection) -> Result<(), OpenError> {
     })
 }
 
+/// Makes a database of this plain name beside the connection's own: a benchmark's.
+pub(super) async fn make_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+    beside(connection, format!("CREATE DATABASE {name}")).await
+}
+
+/// Drops it.
+pub(super) async fn drop_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+    beside(connection, format!("DROP DATABASE IF EXISTS {name}")).await
+}
+
+async fn beside(connection: &Connection, statement: String) -> Result<(), OpenError> {
+    Server::new(connection)?.ask(&Statement::plain(statement)).await.map(drop).map_err(errors::at_opening)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

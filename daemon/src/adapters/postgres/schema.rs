@@ -91,3 +91,20 @@ pub(super) async fn identify(link: &Link, new_id: &str) -> Result<String, OpenEr
     let row = client.query_one("SELECT ledger_id FROM clock", &[]).await.map_err(errors::open)?;
     row.try_get(0).map_err(errors::open)
 }
+
+/// Makes a database of this plain name beside the connection's own: a benchmark's.
+pub async fn make_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+    beside(connection, &format!("CREATE DATABASE {name}")).await
+}
+
+/// Drops a database that [`make_database`] made, whoever is connected to it.
+pub async fn drop_database(connection: &Connection, name: &str) -> Result<(), OpenError> {
+    beside(connection, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+}
+
+async fn beside(connection: &Connection, statement: &str) -> Result<(), OpenError> {
+    let connected = Link::new(connection, "walletd bench")?.try_connect().await?;
+    // A copy of the template, or a checkpoint, takes as long as the disk does.
+    connected.client.batch_execute("SET statement_timeout = 0").await.map_err(errors::open)?;
+    connected.client.batch_execute(statement).await.map_err(errors::open)
+}

@@ -40,6 +40,9 @@ const LIFETIME: &str = "604800";
 /// Least time for following: on a busy machine a page of records takes longer than a request may wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Keys looked at in one step of [`RedisCache::forget`].
+const FORGOTTEN_AT_A_TIME: usize = 10_000;
+
 /// The [`BalanceCache`] on Redis.
 #[derive(Debug)]
 pub struct RedisCache {
@@ -92,6 +95,31 @@ impl RedisCache {
         };
         let stamp = format!("wallet:{{{ledger}}}:stamp");
         Ok(Self { link, patient, tags, stamp, scripts })
+    }
+
+    /// Takes away every key of a ledger that is gone: a benchmark's. A cluster's go by themselves, a [`LIFETIME`] after
+    /// their last change.
+    pub async fn forget(connection: &Connection, ledger_id: &str) -> Result<(), OpenError> {
+        if connection.url.query() == "cluster=true" {
+            return Ok(());
+        }
+        let patient = Connection { timeout: connection.timeout.max(PATIENCE), ..connection.clone() };
+        let link = Link::open(STORE, &patient).await?;
+        let failed = |error: CallError| error.of_change(STORE);
+        let pattern = format!("wallet:{{{}*", plain(ledger_id));
+        let mut cursor: u64 = 0;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(FORGOTTEN_AT_A_TIME);
+            let (next, keys): (u64, Vec<String>) = link.call(&scan).await.map_err(failed)?;
+            if !keys.is_empty() {
+                let _removed: i64 = link.call(redis::cmd("UNLINK").arg(keys)).await.map_err(failed)?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
     }
 
     /// What the server says about itself.
