@@ -104,12 +104,15 @@ pub struct Bench {
 pub async fn bench(ctx: &Context, args: Bench) -> Result<(), CliError> {
     ctx.out().check::<Measure>()?;
     let name = format!("bench-{}", now().as_micros());
+    // The first interruption ends it between two measurements, so that the scratch daemon is stopped and what was made for
+    // it is gone; a question about a running daemon is answered by the first.
+    let interrupted = || ctx.flight.hold(CliError::new("interrupted", "interrupted"));
+    let early = (!args.running).then(interrupted);
     let mut stores = stores(&args, &name)?;
     let daemon = daemon(ctx, &args, &stores).await?;
+    let hold = early.unwrap_or_else(interrupted);
     let mut loader = Loader::connect(&daemon.socket, name, ctx.flight.clone()).await?;
     stores.belong_to(&loader.status().await?.ledger_id);
-    // The first interruption ends it between two measurements, so that the scratch daemon is stopped.
-    let hold = ctx.flight.hold(CliError::new("interrupted", "interrupted"));
     let mut run = Run { ctx, args: &args, daemon, stores, loader, done: Vec::new() };
     let mut result = run.all().await;
     let Run { mut daemon, stores, done, .. } = run;
