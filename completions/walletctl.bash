@@ -1369,14 +1369,14 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__bench)
-            opts="-y -o -v -h --scenario --duration --count --wallets --entries --reads --walletd --dir --running --yes --output --fields --color --tz --context --socket --url --verbose --help"
+            opts="-y -o -v -h --scenario --duration --count --wallets --entries --reads --walletd --dir --servers --running --yes --output --fields --color --tz --context --socket --url --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --scenario)
-                    COMPREPLY=($(compgen -W "raw singles batches points report process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "raw singles batches cached points report process" -- "${cur}"))
                     return 0
                     ;;
                 --duration)

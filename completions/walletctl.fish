@@ -1118,7 +1118,8 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand api" -s h -l help -d
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l scenario -d 'Only these, separated by commas' -r -f -a "raw\t'Appends of one record, each synced; the bare store; the route that does nothing'
 singles\t'Transfers one by one, by 1, 16, 64 and 256 clients'
 batches\t'Batch files of `--count` rows, and the time until what follows the ledger has caught up'
-points\t'Balances at random moments and cuts, in four shapes of history'
+cached\t'Balances from the cache, by 1, 16, 64 and 256 clients'
+points\t'Balances at random moments and cuts, in four shapes of history, by 1 and 16 readers'
 report\t'Balances of `--wallets` wallets at a moment'
 process\t'`walletctl balance` as a whole process'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l duration -d 'Seconds of each measurement that asks again and again' -r
@@ -1140,6 +1141,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l tz -d 'Zon
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l servers -d 'Keep the scratch daemon\'s stores on the servers that WALLETD_LEDGER_URL and its like name, in databases of their own that are dropped behind it; what is not named is embedded'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l running -d 'Measure the daemon of the context instead, and leave wallets and transactions in it'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
