@@ -30,7 +30,10 @@ if [ "$what" = test ]; then
   need strace strace     # sees the ledger's fsync between request and answer
   need sqlite3 sqlite3   # brings the audit file up to date before a byte of it is changed
   need faketime faketime # sets the clock under a running daemon
-  need openssl openssl   # makes certificates for the TCP listener
+  need python3 python3   # the browser of the tests' people
+  need openssl openssl   # keys and certificates
+  need dbus-run-session dbus                # a desktop's session for one test,
+  need gnome-keyring-daemon gnome-keyring   # and the keyring in it
 fi
 export PATH="$PATH:$HOME/.cargo/bin"
 rust=yes
@@ -80,5 +83,6 @@ if ! cargo --version >/dev/null 2>&1; then
 fi
 
 if [ "$what" = test ]; then
-  tests/stack/stack packages
+  tests/stack/stack packages all
+  tests/stack/schemathesis/schemathesis install
 fi

@@ -30,7 +30,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # A session of its own, so that it can be ended with all it started.
-setsid "$stack" up >"$log" 2>&1 &
+setsid "$stack" up all >"$log" 2>&1 &
 starting=$!
 
 $cargo build --locked --workspace --bins

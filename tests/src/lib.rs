@@ -3,6 +3,7 @@
 //! its arithmetic or its times cannot hide on both sides.
 
 pub mod expect;
+pub mod front;
 pub mod issuer;
 pub mod proxy;
 pub mod sample;

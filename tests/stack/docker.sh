@@ -3,7 +3,17 @@
 # functions that start and stop native servers. A compose server always has its default durability.
 
 compose() {
-  docker compose --project-name "$(project)" --project-directory "$HERE/../.." --env-file "$DIR/compose.env" "$@"
+  docker compose --project-name "$(project)" --project-directory "$HERE/../.." --env-file "$DIR/compose.env" \
+    --file "$HERE/../../docker-compose.yml" --file "$HERE/compose.yml" "$@"
+}
+
+# A server's name there: its Keycloak is the shipped one, the one with the test realm is a service besides.
+service() {
+  case $1 in
+    keycloak) echo keycloak-test ;;
+    keycloak-shipped) echo keycloak ;;
+    *) echo "$1" ;;
+  esac
 }
 
 # A stack's name, from its folder: letters and digits.
@@ -15,23 +25,34 @@ secret() { sed -n "s/^$1=//p" "$DIR/compose.env"; }
 compose_env() {
   local name
   [ -f "$DIR/compose.env" ] || "$HERE/../../scripts/env.sh" "$DIR/compose.env" >/dev/null
-  for name in postgres mysql redis-balances redis-limits mongo kafka keycloak jaeger-query jaeger; do
+  for name in postgres mysql redis-balances redis-limits mongo kafka keycloak-shipped jaeger-query jaeger gateway; do
     local variable=${name^^}
     variable=${variable//-/_}
-    case $name in jaeger) variable=JAEGER_OTLP ;; jaeger-query) variable=JAEGER ;; esac
+    case $name in
+      jaeger) variable=JAEGER_OTLP ;;
+      jaeger-query) variable=JAEGER ;;
+      keycloak-shipped) variable=KEYCLOAK ;;
+    esac
     sed -i "s/^${variable}_PORT=.*/${variable}_PORT=$(port "$name")/" "$DIR/compose.env"
   done
+  sed -i "s|^PUBLIC_URL=.*|PUBLIC_URL=$(gateway_url)|" "$DIR/compose.env"
+  grep -q '^KEYCLOAK_TEST_PORT=' "$DIR/compose.env" || echo "KEYCLOAK_TEST_PORT=$(port keycloak)" >>"$DIR/compose.env"
 }
 
 install_packages() { :; }
-install_servers() { compose pull --quiet "$@"; }
+install_servers() {
+  local name
+  for name in "$@"; do compose pull --quiet "$(service "$name")"; done
+}
 
 begin() {
   touch "$RUN/$1.member"
-  compose up --detach --no-deps "$1" >/dev/null 2>&1
+  # Their certificate is the gateway's, which is a test's walletd in any case.
+  [ "$1" != keycloak-shipped ] || gateway_certificate || return 1
+  compose up --detach --no-deps "$(service "$1")" >/dev/null 2>&1
 }
 
-container() { compose ps --all --quiet "$1" 2>/dev/null; }
+container() { compose ps --all --quiet "$(service "$1")" 2>/dev/null; }
 field() { docker inspect --format "{{$2}}" "$(container "$1")" 2>/dev/null; }
 
 alive() { [ "$(field "$1" .State.Running)" = true ]; }
@@ -43,12 +64,12 @@ complete() {
   wait_for $((PATIENCE * 3)) decided "$1"
   healthy "$1" && return 0
   echo "stack: $1 does not answer; the end of its log:" >&2
-  compose logs --tail 20 "$1" >&2
+  compose logs --tail 20 "$(service "$1")" >&2
   return 1
 }
 
 end() {
-  [ -z "$(container "$1")" ] || compose stop --timeout 20 "$1" >/dev/null 2>&1
+  [ -z "$(container "$1")" ] || compose stop --timeout 20 "$(service "$1")" >/dev/null 2>&1
 }
 
 define() {
@@ -70,6 +91,9 @@ redis-balances_env() {
   echo "WALLETD_BALANCES_URL=redis://:$(secret REDIS_BALANCES_PASSWORD)@127.0.0.1:$(port redis-balances)/0"
 }
 redis-limits_env() { echo "WALLETD_LIMITS_URL=redis://:$(secret REDIS_LIMITS_PASSWORD)@127.0.0.1:$(port redis-limits)/0"; }
+keycloak-shipped_env() {
+  gateway_env "http://127.0.0.1:$(port keycloak-shipped)" "$(secret KEYCLOAK_CRON_JOB_SECRET)" "$(secret KEYCLOAK_ADMIN_PASSWORD)"
+}
 
-compose_kill() { compose kill --signal KILL "$1" >/dev/null 2>&1; }
+compose_kill() { compose kill --signal KILL "$(service "$1")" >/dev/null 2>&1; }
 compose_remove() { compose down --volumes --remove-orphans >/dev/null 2>&1; }

@@ -203,6 +203,9 @@ port() {
     kafka-proxy) echo $((BASE + 17)) ;;   # where a test puts a proxy
     redis-cluster) echo $((BASE + 18)) ;;
     redis-cluster-bus) echo $((BASE + 19)) ;;
+    keycloak-shipped) echo $((BASE + 20)) ;;
+    keycloak-shipped-management) echo $((BASE + 21)) ;;
+    gateway) echo $((BASE + 22)) ;; # where a walletd stands in front of the shipped realm
     redis-balances-tls) echo $((BASE + 28)) ;;
     redis-limits-tls) echo $((BASE + 29)) ;;
     kafka-tls) echo $((BASE + 30)) ;;

@@ -194,7 +194,7 @@ fn what_must_last_is_in_a_volume_and_what_is_mounted_is_in_the_repository() {
 #[test]
 fn the_variables_of_the_composes_walletd_are_those_it_takes_and_those_of_the_stack() {
     let environment = environment(&services()["walletd"]);
-    let servers = ["postgres", "mysql", "mongo", "kafka", "redis-balances", "redis-limits", "jaeger"];
+    let servers = ["postgres", "mysql", "mongo", "kafka", "redis-balances", "redis-limits", "jaeger", "keycloak"];
     let native: BTreeMap<String, String> = environment
         .iter()
         .map(|(name, value)| {

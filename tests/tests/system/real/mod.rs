@@ -3,11 +3,13 @@
 //! Every test has databases, topics and Redis numbers of its own on the stack that `make test` starts
 //! (tests/stack); without one it says that it is skipped. What moves money is checked by SQL afterwards.
 
+mod auth_realm;
 mod bench;
 mod crashes;
 mod deploy;
 mod encrypted;
 mod evidence;
+mod keycloak;
 mod links;
 mod load;
 mod losses;
