@@ -68,6 +68,20 @@ keycloak_run() {
     WALLET_CRON_JOB_SECRET=$KEYCLOAK_CRON_JOB_SECRET \
     launch "$name" "$LOGS/$name.log" "$DATA/$name/bin/kc.sh" start --optimized --import-realm --http-enabled=true \
     --http-host=127.0.0.1 --http-port="$(port "$name")" --http-management-port="$(port "$name-management")" "$@"
+  # kc.sh waits for the server, and the server would outlive it: it is the server that is signalled.
+  local script
+  script=$(pid_of "$name")
+  wait_for 20 java_of "$script" || return 1
+  save_pid "$name" "$(java_of "$script")"
+}
+
+# The server that a kc.sh has started.
+java_of() {
+  local child
+  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+    [ "$(cat "/proc/$child/comm" 2>/dev/null)" != java ] || { echo "$child"; return 0; }
+  done
+  return 1
 }
 
 keycloak_start() { keycloak_run keycloak --hostname-strict=false; }
