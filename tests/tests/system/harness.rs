@@ -299,7 +299,7 @@ pub fn finish(line: String, mut child: Child) -> Run {
 }
 
 /// The exit code; minus the signal if one ended it; none if it does not end.
-fn wait(child: &mut Child) -> Option<i32> {
+pub fn wait(child: &mut Child) -> Option<i32> {
     use std::os::unix::process::ExitStatusExt as _;
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {

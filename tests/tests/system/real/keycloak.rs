@@ -186,11 +186,24 @@ pub fn approves(uri: &str, who: &str, more: &[&str]) -> Run {
 /// What a token says, whoever signed it.
 pub fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64url(payload)).unwrap()
+    serde_json::from_slice(&from_base64url(payload)).unwrap()
 }
 
 /// RFC 4648, section 5, without padding.
-fn base64url(text: &str) -> Vec<u8> {
+pub fn base64url(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for letter in 0..=group.len() {
+            let index = usize::try_from(bits >> (18 - 6 * letter) & 0x3f).unwrap();
+            text.push(char::from(LETTERS[index]));
+        }
+    }
+    text
+}
+
+fn from_base64url(text: &str) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for byte in text.bytes() {
         let value = match byte {

@@ -3,7 +3,7 @@
 //! Every test has databases, topics and Redis numbers of its own on the stack that `make test` starts
 //! (tests/stack); without one it says that it is skipped. What moves money is checked by SQL afterwards.
 
-mod auth_realm;
+mod auth;
 mod bench;
 mod crashes;
 mod deploy;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
+use super::super::{
     keycloak::{self, Keycloak, claims},
     stores::Stack,
 };
