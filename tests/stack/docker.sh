@@ -47,8 +47,8 @@ install_servers() {
 
 begin() {
   touch "$RUN/$1.member"
-  # Their certificate is the gateway's, which is a test's walletd in any case.
-  [ "$1" != keycloak-shipped ] || gateway_certificate || return 1
+  # The gateway's certificate: it is a test's walletd in any case.
+  [ "$1" != keycloak-shipped ] || make_certificates || return 1
   compose up --detach --no-deps "$(service "$1")" >/dev/null 2>&1
 }
 

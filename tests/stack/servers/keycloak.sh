@@ -15,7 +15,6 @@ keycloak_packages() {
   have java || echo openjdk-17-jre-headless
   have curl || echo curl
   have python3 || echo python3
-  have openssl || echo openssl
   [ -e "$CACHE/$KEYCLOAK_BUILD" ] || { java_packages && { have unzip || echo unzip; }; }
 }
 keycloak-shipped_packages() { keycloak_packages; }
@@ -52,10 +51,7 @@ keycloak_init() {
   keycloak_home keycloak "$HERE/keycloak/wallet-realm.json"
   rm -rf "$DATA/keycloak/data/h2"
 }
-keycloak-shipped_init() {
-  keycloak_home keycloak-shipped "$HERE/../../daemon/keycloak/realm.json"
-  gateway_certificate
-}
+keycloak-shipped_init() { keycloak_home keycloak-shipped "$HERE/../../daemon/keycloak/realm.json"; }
 
 # keycloak_run NAME OPTION...
 keycloak_run() {
@@ -92,23 +88,6 @@ keycloak-shipped_start() {
     --hostname-admin="http://127.0.0.1:$(port keycloak-shipped)" --proxy-headers=xforwarded
 }
 
-# An authority of this stack's own, and the gateway's certificate by it. Once made they stay.
-gateway_certificate() {
-  local dir=$DIR/tls
-  [ ! -f "$dir/cert.pem" ] || return 0
-  mkdir -p "$dir"
-  (
-    cd "$dir"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=authority of a test stack" \
-      -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign -keyout ca-key.pem -out ca.pem
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=gateway" -keyout key.pem -out request.pem
-    printf '%s\n' subjectAltName=IP:127.0.0.1,DNS:localhost basicConstraints=critical,CA:FALSE \
-      keyUsage=critical,digitalSignature extendedKeyUsage=serverAuth >extensions
-    openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -set_serial 2 -days 3650 -extfile extensions -out new.pem
-    mv new.pem cert.pem
-  ) >"$LOGS/tls.log" 2>&1 || { cat "$LOGS/tls.log" >&2; return 1; }
-}
-
 gateway_url() { echo "https://127.0.0.1:$(port gateway)"; }
 realm_answers() { curl -sf -o /dev/null --noproxy '*' "http://127.0.0.1:$1/realms/wallet/.well-known/openid-configuration"; }
 keycloak_ready() { realm_answers "$(port keycloak)"; }
@@ -127,13 +106,13 @@ keycloak-shipped_env() {
 gateway_env() {
   echo "WALLETD_LISTEN=127.0.0.1:$(port gateway)"
   echo "WALLETD_PUBLIC_URL=$(gateway_url)"
-  echo "WALLETD_GATEWAY__CERT_FILE=$DIR/tls/cert.pem"
-  echo "WALLETD_GATEWAY__KEY_FILE=$DIR/tls/key.pem"
+  echo "WALLETD_GATEWAY__CERT_FILE=$TLS/server.pem"
+  echo "WALLETD_GATEWAY__KEY_FILE=$TLS/server.key"
   echo "WALLETD_KEYCLOAK_URL=$1"
   echo "WALLETD_ISSUER=$(gateway_url)/auth/realms/wallet"
   echo "WALLETD_DISCOVERY_URL=$1/realms/wallet"
   echo "WALLETD_AUTH__CLIENTS=[walletctl,cron-job]"
-  echo "STACK_GATEWAY_CA=$DIR/tls/ca.pem"
+  echo "STACK_GATEWAY_CA=$TLS/ca.pem"
   echo "STACK_KEYCLOAK_SHIPPED_SECRET=$2"
   echo "STACK_KEYCLOAK_SHIPPED_ADMIN=$3"
 }
