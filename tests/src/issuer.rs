@@ -157,7 +157,7 @@ impl Issuer {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut stream = stream;
         while let Some(request) = read(&mut reader)? {
-            match self.answer(request) {
+            match self.answer(&request) {
                 None => return stream.shutdown(std::net::Shutdown::Both),
                 Some((status, headers, body)) => {
                     let mut head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len());
@@ -171,22 +171,22 @@ impl Issuer {
         Ok(())
     }
 
-    fn answer(&self, request: Request) -> Option<Answer> {
+    fn answer(&self, request: &Request) -> Option<Answer> {
         let (daemon, name) = (self.daemon(), self.name());
         let mut state = self.state();
         state.seen.push(request.clone());
         let path = request.path.split('?').next().unwrap_or_default();
         match path.strip_prefix("/realms/test") {
             Some("/.well-known/openid-configuration") => Some(document(&name)),
-            Some("/device") => Some(state.begin(&request, &name)),
+            Some("/device") => Some(state.begin(request, &name)),
             Some("/certs") => Some(good(&json!({"keys": [{
                 "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "test", "x": X, "y": Y
             }]}))),
-            Some("/token") => state.token(&request, &name),
+            Some("/token") => state.token(request, &name),
             Some("/revoke") if state.keeps_revoked => Some((503, Vec::new(), String::new())),
             Some("/revoke") => Some((200, Vec::new(), String::new())),
             _ if path == "/.well-known/oauth-protected-resource" => Some(state.metadata(&daemon, &name)),
-            _ => Some(state.daemon(&request)),
+            _ => Some(state.daemon(request)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who issues tokens for a daemon (RFC 9728), and where the issuer takes requests (OpenID Connect discovery).
+//! Who issues tokens for a daemon (RFC 9728), and where the issuer takes requests (`OpenID` Connect discovery).
 //!
 //! Both documents name themselves, and are taken only if they name exactly what was asked for: a document found at one
 //! place never speaks for another.

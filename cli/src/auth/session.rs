@@ -137,14 +137,15 @@ fn usable(tokens: &Tokens, refused: Option<&Token>) -> bool {
 
 impl Bearer for Session {
     fn token(&self) -> BoxFuture<'_, Result<Option<Token>, BearerError>> {
-        async { Ok(self.tokens(None).await.map_err(told)?.map(|tokens| tokens.access)) }.boxed()
+        async { Ok(self.tokens(None).await.map_err(|error| told(&error))?.map(|tokens| tokens.access)) }.boxed()
     }
 
     fn renew<'a>(&'a self, refused: &'a Token) -> BoxFuture<'a, Result<Option<Token>, BearerError>> {
-        async { Ok(self.tokens(Some(refused)).await.map_err(told)?.map(|tokens| tokens.access)) }.boxed()
+        async { Ok(self.tokens(Some(refused)).await.map_err(|error| told(&error))?.map(|tokens| tokens.access)) }
+            .boxed()
     }
 }
 
-fn told(error: CliError) -> BearerError {
+fn told(error: &CliError) -> BearerError {
     BearerError { code: code(&error.code).code, message: error.message.clone(), hint: Some(error.hint.clone()) }
 }

@@ -27,7 +27,7 @@ const MAX_NAME: usize = 64;
 #[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
     Use(Use),
-    Set(Set),
+    Set(Box<Set>),
     Show(Show),
 }
 
@@ -177,7 +177,7 @@ pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     let file = File::read(&ctx.paths)?;
     match command {
         Command::Use(args) => use_one(ctx, file, &args.name),
-        Command::Set(args) => set(ctx, file, args),
+        Command::Set(args) => set(ctx, file, *args),
         Command::Show(args) => show(ctx, &file, args.name.as_deref()),
     }
 }
@@ -237,7 +237,7 @@ fn forget(named: &mut Named, endpoint: &Endpoint) -> bool {
         &mut named.key_id,
         &mut named.ca_file,
     ];
-    own.into_iter().fold(false, |any, field| field.take().is_some() || any)
+    own.map(|field| field.take().is_some()).contains(&true)
 }
 
 fn show(ctx: &Context, file: &File, name: Option<&str>) -> Result<(), CliError> {

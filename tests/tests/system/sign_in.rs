@@ -361,3 +361,40 @@ fn a_protected_context_and_a_job_without_its_flags_are_found_by_day() {
     world.ctl("--context t doctor --for-cron").fails(4, "nobody is signed in");
     world.ctl("doctor").exits(75);
 }
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_ends_it_before_anything_is_sent() {
+    let Some(openssl) = tool("openssl", "a daemon with a certificate") else { return };
+    let issuer = Issuer::start().unwrap();
+    issuer.state().roles = Some(vec!["operator"]);
+    let world = World::new();
+    let mut command = world.command(openssl);
+    let line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=walletd.test -out c.pem \
+                -keyout k.pem -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
+    command.args(line.split_whitespace());
+    run(command, Vec::new()).ok();
+    let mut command = world.walletd();
+    command.env("WALLETD_LISTEN", "127.0.0.1:0").env("WALLETD_ISSUER", issuer.name());
+    command.env("WALLETD_AUTH__CLIENTS", "[\"cron-job\"]");
+    for (name, file) in [("WALLETD_GATEWAY__CERT_FILE", "c.pem"), ("WALLETD_GATEWAY__KEY_FILE", "k.pem")] {
+        fs::set_permissions(world.path(file), fs::Permissions::from_mode(0o600)).unwrap();
+        command.env(name, world.path(file));
+    }
+    let daemon = world.daemon_by(command);
+    let log = daemon.log();
+    let address = log.lines().find_map(|line| line.split_once("listening on TCP address=")).unwrap().1;
+    let port = address.split_whitespace().next().unwrap().rsplit(':').next().unwrap();
+    fs::set_permissions(world.file("secret", "s"), fs::Permissions::from_mode(0o600)).unwrap();
+    let set = format!("--issuer {} --client cron-job --secret-file secret", issuer.name());
+    world.ctl(&format!("context set t --daemon https://localhost:{port} {set}")).ok();
+    let error = world.ctl("--context t auth whoami -o json").exits_with_error(78);
+    assert_eq!(error["code"], "untrusted_server");
+    world.ctl("context set t --ca-file c.pem").ok();
+    world.ctl("--context t auth whoami").ok();
+    // The certificate is for another name.
+    world.ctl(&format!("context set ip --daemon https://127.0.0.1:{port} {set} --ca-file c.pem")).ok();
+    world.ctl("--context ip auth whoami").fails(78, "untrusted_server");
+    let found = world.ctl("--context t doctor -o json").data();
+    let certificate = found.as_array().unwrap().iter().find(|row| row["check"] == "certificate").unwrap();
+    assert_eq!(certificate["state"], "warning", "{certificate}");
+}

@@ -41,7 +41,7 @@ impl Record for CanI {
 /// Asks.
 pub(super) async fn can_i(ctx: &Context, args: CanIArgs) -> Result<(), CliError> {
     ctx.out().check::<CanI>()?;
-    let answer = ctx.api()?.can_i(&query(args.words)).await?;
+    let answer = ctx.api()?.can_i(&query(&args.words)).await?;
     ctx.out().one("can_i", &answer.body, Meta::of(&answer))?;
     if answer.body.allowed {
         return Ok(());
@@ -50,8 +50,8 @@ pub(super) async fn can_i(ctx: &Context, args: CanIArgs) -> Result<(), CliError>
     Err(CliError::new("forbidden", format!("no{lacks}")))
 }
 
-fn query(words: Vec<String>) -> CanIQuery {
-    match words.as_slice() {
+fn query(words: &[String]) -> CanIQuery {
+    match words {
         [method, path] if path.starts_with('/') => {
             CanIQuery { method: Some(method.to_ascii_uppercase()), path: Some(path.clone()), ..CanIQuery::default() }
         }
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn words_are_an_action_or_a_method_and_a_path() {
-        let of = |line: &str| query(line.split(' ').map(str::to_owned).collect());
+        let of = |line: &str| query(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(of("wallet freeze").action.as_deref(), Some("wallet freeze"));
         let route = of("post /v1/deposits");
         assert_eq!(

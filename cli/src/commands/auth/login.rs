@@ -39,6 +39,7 @@ const MAX_TOKEN: u64 = 64 << 10;
   walletctl auth login --qr
   walletctl auth login --no-browser --insecure-storage
   cat token.txt | walletctl auth login --with-token")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct LoginArgs {
     /// Show the page's address as a QR code too
     #[arg(long)]

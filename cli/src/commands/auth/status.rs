@@ -99,7 +99,7 @@ impl Record for Row {
 }
 
 /// Shows it.
-pub(super) fn status(ctx: &Context, args: Status) -> Result<(), CliError> {
+pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
     let context = ctx.settings.context.value.clone();
     let Some(session) = ctx.session() else {
         let resource = ctx.settings.endpoint.value.to_string();

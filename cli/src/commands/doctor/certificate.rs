@@ -40,20 +40,20 @@ pub(super) async fn look(session: &Session) -> Option<Finding> {
         }
     };
     match asked.await {
-        Ok(end) => judge(end?, second()),
+        Ok(end) => Some(judge(end?, second())),
         Err(error) => Some(Finding::fault(CHECK, &error)),
     }
 }
 
-fn judge(end: i64, second: i64) -> Option<Finding> {
+fn judge(end: i64, second: i64) -> Finding {
     let left = end - second;
     let advice = "Renew it; walletd reads it again on SIGHUP.";
     let text = format!("the daemon's is good for {}", span(left));
-    Some(match left {
+    match left {
         ..NOW => Finding::fault(CHECK, &CliError::new("untrusted_server", text).hint(advice)),
         NOW..SOON => Finding::warning(CHECK, text, advice),
         _ => Finding::good(CHECK, text),
-    })
+    }
 }
 
 /// The end of a certificate's life, out of its DER: the second time of the validity, which is the fourth or fifth part
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn one_that_ends_soon_is_told_in_time() {
-        let state = |days: i64| judge(days * 86_400, 0).unwrap().state;
+        let state = |days: i64| judge(days * 86_400, 0).state;
         assert_eq!(
             (state(90), state(20), state(0), state(-1)),
             (State::Good, State::Warning, State::Fault, State::Fault)

@@ -2,7 +2,7 @@
 //!
 //! Reading the system's certificate authorities takes milliseconds: it is done for https and for nothing else.
 
-use std::{sync::Once, time::Duration};
+use std::{error::Error, io, sync::Once, time::Duration};
 
 use reqwest::{Certificate, ClientBuilder};
 
@@ -70,13 +70,37 @@ fn bare() -> ClientBuilder {
 
 /// True if a connection failed for its encryption: a certificate nobody vouches for, another name, no TLS at all.
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        next = error.source();
+    is_tls(error)
+}
+
+/// True if an error is one of TLS, or was caused by one. An I/O error hides what it was made of from `source`, and
+/// TLS errors come inside several of them.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let held = held.map(|held| held as &(dyn Error + 'static));
+    held.or_else(|| error.source()).is_some_and(is_tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_tls_is_found_however_deep_it_lies() {
+        let tls = || rustls::Error::General("not trusted".into());
+        let once = io::Error::new(io::ErrorKind::InvalidData, tls());
+        assert!(is_tls(&tls()) && is_tls(&once) && is_tls(&io::Error::other(io::Error::other(tls()))));
+        assert!(!is_tls(&io::Error::from(io::ErrorKind::ConnectionRefused)) && !is_tls(&io::Error::other("refused")));
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_vouches_for_nobody() {
+        for wrong in ["", "not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let trust = Trust::with(wrong.as_bytes());
+            assert!(trust.is_err() || trust.is_ok_and(|trust| trust.tls().build().is_err()), "{wrong}");
+        }
+    }
 }
