@@ -148,11 +148,10 @@ fn a_batch_outlives_its_tokens() {
     let night = Night::new();
     // Renewed before each ends: of these, every second or so.
     night.issuer.state().life = 2;
-    let mut text = String::from("key,op,from,to,amount,asset\n");
-    for row in 0..3_000 {
-        text.push_str(&format!("long-{row},transfer,w_ops,w_1,0.01,EUR\n"));
-    }
-    night.world.file("long.csv", text);
+    let header = ["key,op,from,to,amount,asset".to_owned()];
+    let rows = (0..3_000).map(|row| format!("long-{row},transfer,w_ops,w_1,0.01,EUR"));
+    let text: Vec<_> = header.into_iter().chain(rows).collect();
+    night.world.file("long.csv", text.join("\n") + "\n");
     night.world.ctl("--context night batch run long.csv --chunk 1 --yes -o json").ok();
     assert_eq!(night.world.balance("w_1"), "30.00");
     let asked = night.issuer.seen("/realms/test/token").len();
