@@ -30,8 +30,9 @@ pub enum Command {
 
 /// List records of the audit trail, newest first
 #[derive(Args)]
-#[command(after_help = "Example:
-  walletctl audit list --wallet w_42 --from 2026-01-01 -o json")]
+#[command(after_help = "Examples:
+  walletctl audit list --wallet w_42 --from 2026-01-01 -o json
+  walletctl audit list --kind sign_in_refused --from 2026-01-01")]
 pub struct List {
     /// Only about this wallet
     #[arg(long)]
@@ -39,7 +40,7 @@ pub struct List {
     /// Only by this actor, for example uid:1000
     #[arg(long)]
     actor: Option<Actor>,
-    /// Only of this kind
+    /// Only of this kind, for example wallet_frozen, sign_in_refused, access_forbidden or configuration_reloaded
     #[arg(long)]
     kind: Option<String>,
     /// Only of this request

@@ -160,10 +160,23 @@ impl Record for StatementLine {
     }
 }
 
+/// What a record says besides its columns, for people: why, and of many attempts how many and where from.
+fn detail(record: &serde_json::Value) -> String {
+    let text = |name: &str| record.get(name).and_then(serde_json::Value::as_str);
+    let mut detail = text("reason").unwrap_or_default().to_owned();
+    if let Some(count) = record.get("count").and_then(serde_json::Value::as_u64) {
+        detail.push_str(&format!(", {count} times"));
+    }
+    if let Some(network) = text("network") {
+        detail.push_str(&format!(" from {network}"));
+    }
+    detail
+}
+
 impl Record for AuditRecord {
     const COLUMNS: &'static [&'static str] = &["seq", "kind", "actor", "recorded_at", "wallets", "request_id", "hash"];
-    const TABLE: &'static [&'static str] = &["seq", "kind", "actor", "recorded_at", "wallets"];
-    const MORE: &'static [&'static str] = &["record"];
+    const TABLE: &'static [&'static str] = &["seq", "kind", "actor", "recorded_at", "wallets", "detail"];
+    const MORE: &'static [&'static str] = &["detail", "record"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {
@@ -174,6 +187,7 @@ impl Record for AuditRecord {
             "wallets" => Cell::owned(self.wallets.join(" ")),
             "request_id" => Cell::maybe(self.request_id.as_deref()),
             "hash" => Cell::text(&self.hash),
+            "detail" => Cell::owned(detail(&self.record)),
             "record" => Cell::owned(self.record.to_string()),
             _ => Cell::None,
         }

@@ -5,6 +5,7 @@ use crate::{
     asset::{Asset, AssetCode},
     cut::Hash,
     ids::{Actor, Owner, RequestId, TransactionId, WalletId},
+    journal::Access,
     key::ScopedKey,
     money::Quantity,
     text::{Label, Memo, Metadata, Reason},
@@ -38,6 +39,8 @@ pub enum Action {
     SetLimit(SetLimit),
     /// Make an asset known.
     RegisterAsset(Asset),
+    /// Keep what happened to access: the daemon's own, no caller's.
+    NoteAccess(Access),
 }
 
 /// Deposit (`from` is none), withdrawal (`to` is none) or transfer.

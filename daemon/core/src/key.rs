@@ -55,6 +55,8 @@ pub enum KeyScope {
     Shared,
     /// One user, by subject.
     User(Arc<str>),
+    /// The daemon's own: no caller's key can be one of these.
+    System,
 }
 
 impl FromStr for KeyScope {
@@ -64,7 +66,8 @@ impl FromStr for KeyScope {
         match text.strip_prefix("user:") {
             Some(subject) if !subject.is_empty() => Ok(Self::User(subject.into())),
             None if text == "shared" => Ok(Self::Shared),
-            _ => Err(TextError::new("key scope", "shared or user:SUBJECT")),
+            None if text == "system" => Ok(Self::System),
+            _ => Err(TextError::new("key scope", "shared, system or user:SUBJECT")),
         }
     }
 }
@@ -74,6 +77,7 @@ impl fmt::Display for KeyScope {
         match self {
             Self::Shared => f.write_str("shared"),
             Self::User(subject) => write!(f, "user:{subject}"),
+            Self::System => f.write_str("system"),
         }
     }
 }
@@ -101,6 +105,7 @@ impl ScopedKey {
         let mut hash = Sha256::new();
         match &self.scope {
             KeyScope::Shared => hash.update(b"shared"),
+            KeyScope::System => hash.update(b"system"),
             KeyScope::User(subject) => {
                 hash.update(b"user:");
                 hash.update(subject.as_bytes());

@@ -11,11 +11,12 @@ use sha2::{Digest as _, Sha256};
 use wallet_core::{
     account::{Floor, Status},
     asset::Asset,
-    command::{Action, Mode, Reverse, SetLimit, SetStatus, StatusChange},
+    command::{Action, Command, Mode, Reverse, SetLimit, SetStatus, StatusChange},
     cut::Hash,
     ids::{AccountId, TransactionId},
     journal::{
-        Event, GroupPart, Leg, Record, Reverses, Stored, Transaction, TransactionKind, WalletOpened, chain, genesis,
+        Access, AccessKind, Event, GroupPart, Leg, Network, Record, Reverses, Stored, Transaction, TransactionKind,
+        WalletOpened, chain, genesis,
     },
     key::{KeyScope, ScopedKey},
     ledger::Auditor,
@@ -145,12 +146,28 @@ fn event() -> impl Strategy<Value = Event> {
     let asset = ("[A-Z][A-Z0-9]{1,11}", 0_u32..=18)
         .prop_map(|(code, scale)| Event::AssetRegistered(Asset { code: code.parse().unwrap(), scale }));
     let epoch = words::<500>().prop_map(|reason| Event::EpochRaised { reason });
-    prop_oneof![5 => transaction(), 2 => opened, 1 => status, 1 => limit, 1 => asset, 1 => epoch]
+    prop_oneof![5 => transaction(), 2 => opened, 1 => status, 1 => limit, 1 => asset, 1 => access(), 1 => epoch]
+}
+
+fn access() -> impl Strategy<Value = Event> {
+    let network = prop_oneof![
+        any::<[u8; 4]>().prop_map(|bytes| Network::of(bytes.into())),
+        any::<[u8; 16]>().prop_map(|bytes| Network::of(bytes.into())),
+        any::<u32>().prop_map(Network::User),
+        Just(Network::Other),
+    ];
+    let kind = select(AccessKind::ALL.to_vec());
+    (kind, words::<500>(), prop::option::of(network), number(), time(), time()).prop_map(
+        |(kind, reason, network, count, first_at, last_at)| {
+            Event::Access(Access { kind, reason, network, count, first_at, last_at })
+        },
+    )
 }
 
 fn record() -> impl Strategy<Value = Record> {
     let scope = prop_oneof![
         Just(KeyScope::Shared),
+        Just(KeyScope::System),
         words::<64>()
             .prop_filter("a subject has a name", |text| !text.is_empty())
             .prop_map(|subject| KeyScope::User(subject.as_str().into())),
@@ -247,6 +264,27 @@ fn history() -> MemoryLedger {
         event: Event::EpochRaised { reason: "restored from a backup".parse().unwrap() },
     };
     block_on(ledger.append(&[Arc::new(Stored::seal(raised, head.hash, None))])).unwrap();
+    clock.advance(60 * SECOND);
+    let [refused, forbidden, reloaded] = AccessKind::ALL;
+    let noted = |number: u32, kind, reason: &str, network: Option<&str>, count| {
+        let key = ScopedKey { scope: KeyScope::System, key: format!("access-{number}").parse().unwrap() };
+        let (first_at, last_at) = (at(NOW + 61 * SECOND), at(NOW + 61 * SECOND + i64::from(number)));
+        let (reason, network) = (reason.parse().unwrap(), network.map(|network| network.parse().unwrap()));
+        Command { key, action: Action::NoteAccess(Access { kind, reason, network, count, first_at, last_at }) }
+    };
+    let mut access = request(
+        Mode::Continue,
+        None,
+        vec![
+            noted(1, refused, "token_expired", Some("203.0.113.0/24"), 4_711),
+            noted(2, refused, "login", Some("2001:db8:0:7::/64"), 1),
+            noted(3, forbidden, "role", Some("uid:1001"), 2),
+            noted(4, refused, "token_signature", Some("other"), (1 << 53) - 1),
+            noted(5, reloaded, "taken", None, 1),
+        ],
+    );
+    access.actor = wallet_core::ids::Actor::system();
+    block_on(ledger.commit(&[access])).unwrap();
     ledger
 }
 

@@ -12,6 +12,7 @@ use wallet_core::{
     command::{Action, Command, Mode, Move, OpenWallet, OwnKey, Request, Reverse, SetLimit, SetStatus, StatusChange},
     cut::Hash,
     ids::{AccountId, TransactionId, WalletId},
+    journal::{Access, AccessKind},
     ledger::Auditor,
     model::{ManualClock, MemoryLedger, Model},
     outcome::Answer,
@@ -108,7 +109,15 @@ fn action() -> impl Strategy<Value = Action> {
     });
     let asset = (some_asset(), select(vec![0, 2, 8, 19]))
         .prop_map(|(code, scale)| Action::RegisterAsset(Asset { code: code.parse().unwrap(), scale }));
-    prop_oneof![24 => movement(), 6 => reverse, 2 => open, 2 => status, 2 => limit, 1 => asset]
+    let access =
+        (select(AccessKind::ALL.to_vec()), 1_u64..3, select(vec![None, Some("203.0.113.0/24"), Some("other")]))
+            .prop_map(|(kind, count, network)| {
+                let network = network.map(|network| network.parse().unwrap());
+                let (first_at, last_at) = (at(NOW - 9), at(NOW - 7));
+                let reason = "token_expired".parse().unwrap();
+                Action::NoteAccess(Access { kind, reason, network, count, first_at, last_at })
+            });
+    prop_oneof![24 => movement(), 6 => reverse, 2 => open, 2 => status, 2 => limit, 1 => asset, 1 => access]
 }
 
 fn batch() -> impl Strategy<Value = Batch> {
@@ -164,6 +173,14 @@ fn change(action: &mut Action, field: u8) {
         Action::SetLimit(set) if field > 127 => set.reason = other,
         Action::SetLimit(set) => set.overdraft = "12.34".parse().unwrap(),
         Action::RegisterAsset(asset) => asset.scale += 1,
+        Action::NoteAccess(access) => match field % 6 {
+            0 => access.kind = AccessKind::Forbidden,
+            1 => access.reason = other,
+            2 => access.network = Some("2001:db8::/64".parse().unwrap()),
+            3 => access.count += 1,
+            4 => access.first_at = at(NOW - 11),
+            _ => access.last_at = at(NOW - 6),
+        },
     }
 }
 

@@ -4,13 +4,13 @@ use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     Bed, Checked,
-    support::{Error, balance, command, commit, done, journal, key, open, pay, pay_in, reverse, words},
+    support::{Error, balance, command, commit, done, journal, key, noted, open, pay, pay_in, reverse, words},
     writing::step,
 };
 use crate::{
     asset::Asset,
     command::{Action, Mode, StatusChange},
-    journal::{Event, Record, Stored},
+    journal::{AccessKind, Event, Record, Stored},
     ports::{Axis, EntryQuery, LedgerStore, StoreError},
     time::Timestamp,
 };
@@ -37,6 +37,7 @@ async fn original(bed: &dyn Bed<dyn LedgerStore>) -> Result<Arc<dyn LedgerStore>
         reverse("undo", undone, true)?,
         pay_in("toys", "-", "x", "0.125", "XTOY", None)?,
         step("freeze", "a", StatusChange::Freeze)?,
+        noted("n-1", AccessKind::SignInRefused, "203.0.113.0/24", 37)?,
     ];
     done(&*ledger, rest).await?;
     Ok(ledger)

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     Bed, Checked,
-    support::{Error, command, done, journal, open, pay, pay_in, request, reverse},
+    support::{Error, command, done, journal, noted, open, pay, pay_in, request, reverse},
     writing::step,
 };
 use crate::{
     asset::Asset,
     command::{Action, Mode, StatusChange},
-    journal::Stored,
+    journal::{AccessKind, Stored},
     model::MemoryLedger,
     ports::{AuditQuery, AuditStore, LedgerStore, StoreError},
 };
@@ -33,6 +33,12 @@ pub(super) async fn records(id: &str) -> Result<Vec<Arc<Stored>>, Error> {
     }
     let undone = journal(&ledger).await?.last().ok_or("records")?.record.id();
     done(&ledger, vec![reverse("undo", undone, false)?, step("freeze", "b", StatusChange::Freeze)?]).await?;
+    let access = vec![
+        noted("n-1", AccessKind::SignInRefused, "203.0.113.0/24", 37)?,
+        noted("n-2", AccessKind::Forbidden, "other", 1)?,
+        noted("n-3", AccessKind::SignInRefused, "2001:db8::/64", 2)?,
+    ];
+    done(&ledger, access).await?;
     journal(&ledger).await
 }
 
@@ -98,6 +104,7 @@ pub(super) async fn records_are_found_by_every_field(bed: &dyn Bed<dyn AuditStor
         AuditQuery { wallet: Some("a".parse()?), kind: Some("transfer".into()), ..any() },
         AuditQuery { kind: Some("wallet_frozen".into()), ..any() },
         AuditQuery { kind: Some("asset_registered".into()), ..any() },
+        AuditQuery { kind: Some("sign_in_refused".into()), ..any() },
         AuditQuery { request: Some("req-3".parse()?), ..any() },
         AuditQuery { from: time(10), to: time(20), ..any() },
         AuditQuery { wallet: Some("x".parse()?), from: time(5), before: Some(30), ..any() },

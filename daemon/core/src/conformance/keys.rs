@@ -82,14 +82,14 @@ pub(super) async fn a_refusal_does_not_burn_its_key(bed: &dyn Bed<dyn LedgerStor
 pub(super) async fn scopes_are_apart(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
     let ledger = bed.fresh("scopes").await?;
     done(&*ledger, vec![open("a", "EUR", "0")?]).await?;
-    let scopes = [KeyScope::Shared, KeyScope::User("ada".into()), KeyScope::User("bob".into())];
+    let scopes = [KeyScope::Shared, KeyScope::User("ada".into()), KeyScope::User("bob".into()), KeyScope::System];
     let mut seqs = Vec::new();
     for scope in &scopes {
         let mut paid = pay("k", "-", "a", "1", None)?;
         paid.key.scope = scope.clone();
         seqs.extend(done(&*ledger, vec![paid]).await?.iter().map(|stored| stored.record.seq));
     }
-    assert_eq!(seqs, [2, 3, 4]);
+    assert_eq!(seqs, [2, 3, 4, 5]);
     let ledger = bed.reopen(ledger).await?;
     for (scope, seq) in scopes.into_iter().zip(seqs) {
         let found = ledger.record_by_key(&ScopedKey { scope, key: "k".parse()? }).await?;

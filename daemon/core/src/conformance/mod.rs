@@ -100,6 +100,7 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     writing::assets_are_registered_once,
     writing::a_transaction_is_reversed_once,
     writing::a_preview_writes_nothing,
+    writing::what_became_of_access_is_kept_once,
     writing::racing_transfers_neither_overdraw_nor_get_lost,
     keys::a_key_commits_at_most_once,
     keys::a_conflict_names_the_field,

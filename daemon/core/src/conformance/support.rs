@@ -11,8 +11,8 @@ use crate::{
     account::Account,
     command::{Action, Command, Mode, Move, OpenWallet, Request, Reverse},
     ids::{AccountId, TransactionId, WalletId},
-    journal::{Stored, chain, genesis},
-    key::ScopedKey,
+    journal::{Access, AccessKind, Stored, chain, genesis},
+    key::{KeyScope, ScopedKey},
     outcome::{Answer, Outcome},
     ports::{LedgerStore, StoreError},
     text::Metadata,
@@ -84,6 +84,20 @@ pub(super) fn pay_in(
 pub(super) fn reverse(name: &str, transaction: TransactionId, allow_negative: bool) -> Result<Command, Error> {
     let reverse = Reverse { transaction, effective_at: None, allow_negative, memo: "undo".parse()? };
     command(name, Action::Reverse(reverse))
+}
+
+/// What the daemon keeps of access, under a key of its own.
+pub(super) fn noted(name: &str, kind: AccessKind, network: &str, count: u64) -> Result<Command, Error> {
+    let access = Access {
+        kind,
+        reason: "token_expired".parse()?,
+        network: Some(network.parse()?),
+        count,
+        first_at: at(10),
+        last_at: at(69),
+    };
+    let key = ScopedKey { scope: KeyScope::System, key: name.parse()? };
+    Ok(Command { key, action: Action::NoteAccess(access) })
 }
 
 pub(super) fn request(mode: Mode, commands: Vec<Command>) -> Result<Request, Error> {

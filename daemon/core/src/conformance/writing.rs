@@ -3,7 +3,7 @@
 use super::{
     Bed, Checked,
     support::{
-        Error, account, balance, command, commit, done, journal, open, outcomes, pay, pay_in, request, reverse,
+        Error, account, balance, command, commit, done, journal, noted, open, outcomes, pay, pay_in, request, reverse,
         together, wallet, words,
     },
 };
@@ -13,7 +13,7 @@ use crate::{
     command::{Action, Command, Mode, SetLimit, SetStatus, StatusChange},
     cut::Cut,
     ids::TransactionId,
-    journal::genesis,
+    journal::{AccessKind, genesis},
     ports::LedgerStore,
     time::Timestamp,
 };
@@ -253,5 +253,23 @@ pub(super) async fn racing_transfers_neither_overdraw_nor_get_lost(bed: &dyn Bed
     balanced(&*ledger).await?;
     let ends = [account(&*ledger, "a").await?.balance, account(&*ledger, "b").await?.balance];
     assert!(ends.iter().all(|end| !end.is_negative()), "{ends:?}");
+    Ok(())
+}
+
+pub(super) async fn what_became_of_access_is_kept_once(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
+    let ledger = bed.fresh("access").await?;
+    let refused = |count| noted("n-1", AccessKind::SignInRefused, "203.0.113.0/24", count);
+    let mut own = open("a", "EUR", "0")?;
+    own.key.key = "n-1".parse()?;
+    let others = vec![noted("n-2", AccessKind::Forbidden, "2001:db8::/64", 1)?, own, refused(37)?];
+    let made = done(&*ledger, others).await?;
+    assert_eq!(words(&commit(&*ledger, Mode::Continue, vec![refused(37)?]).await?), ["replayed"]);
+    assert_eq!(words(&commit(&*ledger, Mode::Continue, vec![refused(38)?]).await?), ["conflict count"]);
+    let undone = reverse("undo", made.first().ok_or("three records")?.record.id(), false)?;
+    assert_eq!(words(&commit(&*ledger, Mode::Continue, vec![undone]).await?), ["not_reversible"]);
+    let ledger = bed.reopen(ledger).await?;
+    assert_eq!(journal(&*ledger).await?, made, "no caller's key is one of the daemon's");
+    let found = ledger.record_by_key(&refused(37)?.key).await?;
+    assert_eq!(found.as_ref(), made.get(2));
     Ok(())
 }

@@ -5,13 +5,17 @@
 //! bytes. The very bytes are stored and forwarded everywhere, so no engine's types can change them,
 //! and anyone can recompute the chain with common tools.
 
+mod access;
 mod wire;
 
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::wire::RecordError;
+pub use self::{
+    access::{Access, AccessKind, Network},
+    wire::RecordError,
+};
 use crate::{
     account::{Floor, Status},
     asset::{Asset, AssetCode},
@@ -84,6 +88,8 @@ pub enum Event {
     },
     /// An asset was made known.
     AssetRegistered(Asset),
+    /// Sign-ins were refused, something was forbidden, or the configuration was read again.
+    Access(Access),
     /// The ledger was restored from a backup and counts on from here in a new epoch.
     EpochRaised {
         /// What was restored.
@@ -195,6 +201,7 @@ impl Event {
             Self::StatusChanged { status: Status::Closed, .. } => "wallet_closed",
             Self::LimitChanged { .. } => "limit_changed",
             Self::AssetRegistered(_) => "asset_registered",
+            Self::Access(access) => access.kind.as_str(),
             Self::EpochRaised { .. } => "epoch_raised",
         }
     }
@@ -205,7 +212,7 @@ impl Event {
             Self::Transaction(t) => (t.debit.account.wallet(), t.credit.account.wallet()),
             Self::WalletOpened(opened) => (Some(&opened.id), None),
             Self::StatusChanged { wallet, .. } | Self::LimitChanged { wallet, .. } => (Some(wallet), None),
-            Self::AssetRegistered(_) | Self::EpochRaised { .. } => (None, None),
+            Self::AssetRegistered(_) | Self::Access(_) | Self::EpochRaised { .. } => (None, None),
         };
         one.into_iter().chain(two)
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, GroupPart, Leg, Record, Reverses, Transaction, TransactionKind, WalletOpened};
+use super::{Access, AccessKind, Event, GroupPart, Leg, Record, Reverses, Transaction, TransactionKind, WalletOpened};
 use crate::{
     account::{Floor, Status},
     asset::Asset,
@@ -41,12 +41,16 @@ struct WireRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     asset: Option<crate::asset::AssetCode>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     effective_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     effective_given: Option<bool>,
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     entries: Option<[WireLeg<'a>; 2]>,
     epoch: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    first_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     group: Option<WireGroup>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -58,9 +62,13 @@ struct WireRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     label: Option<crate::text::Label>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    last_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     memo: Option<crate::text::Memo>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     meta: Option<Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    network: Option<super::Network>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     opened_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -116,17 +124,21 @@ pub(super) fn to_bytes(record: &Record) -> Vec<u8> {
         allow_negative: None,
         amount: None,
         asset: None,
+        count: None,
         effective_at: None,
         effective_given: None,
         entries: None,
         epoch: record.epoch,
+        first_at: None,
         group: record.group.map(|part| WireGroup { index: part.index, size: part.size }),
         key: record.key.as_ref().map(|scoped| scoped.key.clone()),
         key_scope: record.key.as_ref().map(|scoped| scoped.scope.clone()),
         kind: record.event.kind().into(),
         label: None,
+        last_at: None,
         memo: None,
         meta: None,
+        network: None,
         opened_at: None,
         opened_given: None,
         overdraft: None,
@@ -193,6 +205,13 @@ fn fill(wire: &mut WireRecord<'_>, event: &Event) {
             wire.asset = Some(asset.code);
             wire.scale = Some(asset.scale);
         }
+        Event::Access(access) => {
+            wire.reason = filled(&access.reason, crate::text::Text::is_empty);
+            wire.network = access.network;
+            wire.count = Some(access.count);
+            wire.first_at = Some(access.first_at);
+            wire.last_at = Some(access.last_at);
+        }
         Event::EpochRaised { reason } => wire.reason = filled(reason, crate::text::Text::is_empty),
     }
 }
@@ -235,6 +254,16 @@ fn event(wire: WireRecord<'_>) -> Result<Event, RecordError> {
             previous: need(wire.previous, "previous")?.parse().map_err(|_| RecordError::Field("previous"))?,
             reason: wire.reason.unwrap_or_default(),
         });
+    }
+    if let Some(kind) = AccessKind::of(&wire.kind) {
+        return Ok(Event::Access(Access {
+            kind,
+            reason: wire.reason.unwrap_or_default(),
+            network: wire.network,
+            count: need(wire.count, "count")?,
+            first_at: need(wire.first_at, "first_at")?,
+            last_at: need(wire.last_at, "last_at")?,
+        }));
     }
     match &*wire.kind {
         "deposit" => transaction(wire, TransactionKind::Deposit),

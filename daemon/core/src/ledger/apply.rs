@@ -101,7 +101,7 @@ fn apply_event(state: &mut State, stored: &Stored) -> Result<[Option<Entry>; 2],
             }
             state.assets.register(*asset);
         }
-        Event::EpochRaised { .. } => {}
+        Event::Access(_) | Event::EpochRaised { .. } => {}
     }
     Ok([None, None])
 }

@@ -4,7 +4,7 @@ use crate::{
     account::{Floor, Status},
     command::{Action, Move, OpenWallet, Reverse, SetLimit, SetStatus, StatusChange},
     ids::AccountId,
-    journal::{Event, Transaction, TransactionKind, WalletOpened},
+    journal::{Access, Event, Transaction, TransactionKind, WalletOpened},
     money::Amount,
     time::Timestamp,
 };
@@ -27,6 +27,17 @@ pub(super) fn difference(action: &Action, event: &Event) -> Option<&'static str>
         }
         (Action::RegisterAsset(asked), Event::AssetRegistered(asset)) => {
             first([("asset", asked.code != asset.code), ("scale", asked.scale != asset.scale)])
+        }
+        (Action::NoteAccess(asked), Event::Access(noted)) => {
+            let Access { kind, reason, network, count, first_at, last_at } = asked;
+            first([
+                ("op", *kind != noted.kind),
+                ("reason", *reason != noted.reason),
+                ("network", *network != noted.network),
+                ("count", *count != noted.count),
+                ("first_at", *first_at != noted.first_at),
+                ("last_at", *last_at != noted.last_at),
+            ])
         }
         _ => Some("op"),
     }

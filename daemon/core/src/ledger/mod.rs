@@ -114,7 +114,7 @@ impl Needs {
                     Action::SetLimit(set) => {
                         needs.accounts.insert(AccountId::Wallet(set.wallet.clone()));
                     }
-                    Action::RegisterAsset(_) => {}
+                    Action::RegisterAsset(_) | Action::NoteAccess(_) => {}
                 }
             }
         }

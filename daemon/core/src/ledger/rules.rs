@@ -32,6 +32,7 @@ pub(super) fn judge(state: &State, only: Option<&Owner>, action: &Action, moment
         Action::SetStatus(set) => status(state, set),
         Action::SetLimit(set) => limit(state, set),
         Action::RegisterAsset(asset) => registration(state, *asset),
+        Action::NoteAccess(access) => Ok(Event::Access(access.clone())),
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) enum What {
     Became { wallet: WalletId, status: &'static str },
     Limited { wallet: WalletId, floor: Option<i128> },
     Known { asset: AssetCode, scale: u32 },
+    Noted,
 }
 
 /// A wallet as all facts together make it.

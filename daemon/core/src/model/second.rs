@@ -173,6 +173,7 @@ impl Model {
                 }
                 Some(What::Known { asset: asset.code, scale: asset.scale })
             }
+            Action::NoteAccess(_) => Some(What::Noted),
         };
         what.filter(|_| broken.is_empty()).ok_or(broken)
     }
@@ -345,6 +346,14 @@ impl Model {
             (Action::RegisterAsset(a), Action::RegisterAsset(b)) => {
                 vec![("asset", a.code == b.code), ("scale", a.scale == b.scale)]
             }
+            (Action::NoteAccess(a), Action::NoteAccess(b)) => vec![
+                ("op", a.kind == b.kind),
+                ("reason", a.reason == b.reason),
+                ("network", a.network == b.network),
+                ("count", a.count == b.count),
+                ("first_at", a.first_at == b.first_at),
+                ("last_at", a.last_at == b.last_at),
+            ],
             _ => vec![("op", false)],
         };
         fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)

@@ -138,6 +138,7 @@ fn entry(record: &Record, transaction: &Transaction, leg: &Leg) -> (String, Vec<
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use wallet_core::journal::AccessKind;
 
     use super::*;
 
@@ -186,6 +187,9 @@ mod tests {
         for kind in ["deposit", "withdrawal", "transfer", "reversal", "wallet_opened", "limit_changed", "epoch_raised"]
         {
             assert!(kinds.contains(&kind), "{kind}");
+        }
+        for kind in AccessKind::ALL {
+            assert!(kinds.contains(&kind.as_str()), "{kind:?}");
         }
     }
 

@@ -226,7 +226,7 @@ impl<'a> Rows<'a> {
                         self.rules.add(account, 0);
                     }
                 }
-                Event::WalletOpened(_) | Event::EpochRaised { .. } => {}
+                Event::WalletOpened(_) | Event::Access(_) | Event::EpochRaised { .. } => {}
             }
         }
     }

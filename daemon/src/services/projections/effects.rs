@@ -220,7 +220,7 @@ fn offered(record: &Record, balances: &mut HashMap<WalletId, CachedBalance>, oth
         }
         Event::WalletOpened(opened) => offer(&opened.id, Balance::zero(opened.asset.scale), opened.asset.code),
         Event::StatusChanged { wallet, .. } | Event::LimitChanged { wallet, .. } => others.push(wallet.clone()),
-        Event::AssetRegistered(_) | Event::EpochRaised { .. } => {}
+        Event::AssetRegistered(_) | Event::Access(_) | Event::EpochRaised { .. } => {}
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn of_records(
             Event::LimitChanged { wallet, floor, .. } => {
                 change(&mut rows, ledger, wallet, seq, |row| row.overdraft = floor.to_string()).await?;
             }
-            Event::Transaction(_) | Event::AssetRegistered(_) | Event::EpochRaised { .. } => {}
+            Event::Transaction(_) | Event::AssetRegistered(_) | Event::Access(_) | Event::EpochRaised { .. } => {}
         }
     }
     Ok(rows.into_values().collect())
