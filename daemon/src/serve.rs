@@ -12,6 +12,7 @@ use crate::{
     gateway::{self, Answers, Certificate, Facts, Files, Listener, Source, Tcp},
     lifecycle::{DataLock, Shutdown, Signals, Socket, raise_file_limit},
     metrics,
+    services::access::{AccessEvent, AccessLog as _, AccessRecords},
 };
 
 /// Threads of the runtime: requests are short, and the writer has a thread of its own.
@@ -41,6 +42,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let stores = compose::open(config, how).await?;
     let daemon = Daemon::start(config, stores, shutdown.soft.clone()).await?;
     let certificate = certificate(config)?;
+    let access = Arc::clone(&daemon.access);
     let tcp =
         config.gateway.listen.map(|address| Tcp::bind(address, &config.gateway, certificate.clone())).transpose()?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
@@ -52,7 +54,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         let address = metrics::serve(address, daemon.metrics(), shutdown.soft.clone()).await?;
         tracing::info!(%address, "serving metrics");
     }
-    tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout(), reload(certificate)));
+    tokio::spawn(signals.run(shutdown.clone(), config.server.shutdown_timeout(), reload(certificate, access)));
     if let Some(tcp) = &tcp {
         let scheme = if config.gateway.cert_file.is_some() { "https" } else { "http" };
         daemon.edge.metadata.listening(format!("{scheme}://{}", tcp.address()));
@@ -111,18 +113,23 @@ fn certificate(config: &Config) -> anyhow::Result<Option<Arc<Certificate>>> {
     Ok(Some(certificate))
 }
 
-/// What SIGHUP does: the certificate is read again. Everything else needs a restart.
-fn reload(certificate: Option<Arc<Certificate>>) -> impl Fn() + Send {
+/// What SIGHUP does: the certificate is read again, and the audit trail hears of it. Everything else needs a restart.
+fn reload(certificate: Option<Arc<Certificate>>, access: Arc<AccessRecords>) -> impl Fn() + Send {
     move || {
         let Some(certificate) = certificate.clone() else {
             tracing::info!("SIGHUP: nothing to reload; restart to change the configuration");
             return;
         };
+        let access = Arc::clone(&access);
         tokio::task::spawn_blocking(move || {
             let now = SystemClock::new().now();
             match certificate.reload(now) {
-                Ok(facts) => reloaded(&facts, facts.days_left(now)),
+                Ok(facts) => {
+                    access.note(AccessEvent::ConfigurationTaken, None);
+                    reloaded(&facts, facts.days_left(now));
+                }
                 Err(error) => {
+                    access.note(AccessEvent::ConfigurationRefused, None);
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     tracing::error!(%error, source, "SIGHUP: the certificate before stays in use");
                 }

@@ -9,9 +9,12 @@ use std::{
 
 use async_trait::async_trait;
 use wallet_core::{
-    conformance::{AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEASE_CHECKS, LEDGER_CHECKS, WALLET_CHECKS, run_all},
+    conformance::{
+        AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEASE_CHECKS, LEDGER_CHECKS, LIMITER_CHECKS, WALLET_CHECKS,
+        run_all,
+    },
     model::{ManualClock, MemoryLedger},
-    ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, StoreError, WalletStore},
+    ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, RateLimiter, StoreError, WalletStore},
 };
 use walletd::adapters::embedded::{
     audit::SqliteAudit,
@@ -19,6 +22,7 @@ use walletd::adapters::embedded::{
     cache::MemoryCache,
     leases::LocalLeases,
     ledger::{FjallLedger, LedgerOptions},
+    limiter::LocalLimiter,
     wallets::SqliteWallets,
 };
 
@@ -146,4 +150,18 @@ impl Bed<dyn Leases> for Turns {
 #[tokio::test]
 async fn the_leases_in_process_keep_every_promise() {
     kept(run_all(LEASE_CHECKS, &Turns).await);
+}
+
+struct Buckets;
+
+#[async_trait]
+impl Bed<dyn RateLimiter> for Buckets {
+    async fn fresh(&self, _: &str) -> Result<Arc<dyn RateLimiter>, StoreError> {
+        Ok(Arc::new(LocalLimiter::default()))
+    }
+}
+
+#[tokio::test]
+async fn the_limiter_in_process_keeps_every_promise() {
+    kept(run_all(LIMITER_CHECKS, &Buckets).await);
 }

@@ -1,5 +1,6 @@
 //! Adapters: what implements the ports of wallet-core. Each knows core and its engine, nothing else.
 
+pub mod buckets;
 pub mod connection;
 pub mod embedded;
 pub mod finding;

@@ -2,19 +2,15 @@
 
 mod gateway;
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::num::NonZeroU32;
 
-use wallet_core::{
-    ledger::MAX_SKEW,
-    ports::{Rate, StoreError},
-    time::SECOND,
-};
+use wallet_core::{ledger::MAX_SKEW, ports::StoreError, time::SECOND};
 
 use super::stores::{Places, connection};
 use crate::{
     adapters::{
         connection::Connection,
-        embedded::{clock::SystemClock, limiter::LocalLimiter},
+        embedded::clock::SystemClock,
         finding::Finding,
         kafka::KafkaBus,
         mongo::MongoAudit,
@@ -200,10 +196,7 @@ async fn balances(server: &Connection) -> Result<Vec<Finding>, OpenError> {
 }
 
 async fn limits(server: &Connection) -> Result<Vec<Finding>, OpenError> {
-    let one = NonZeroU32::MIN;
-    let rate = Rate { per_second: one, burst: one };
-    let local = Arc::new(LocalLimiter::new(rate));
-    let (version, eviction) = RedisLimiter::open(server, "doctor", rate, local).await?.facts().await?;
+    let (version, eviction) = RedisLimiter::open(server, "doctor", NonZeroU32::MIN).await?.facts().await?;
     Ok(vec![
         Finding::good("version", format!("Redis {version}")),
         if eviction == "noeviction" {

@@ -8,6 +8,7 @@ mod schemas;
 mod stores;
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroU32,
     sync::{Arc, atomic::AtomicU64},
     thread::JoinHandle,
@@ -15,26 +16,26 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wallet_core::ports::{Rate, RateLimiter};
+use wallet_core::ports::{Rate, RateLimiter, Sharing};
 
 pub use self::schemas::{migrate, schemas};
 pub(crate) use self::stores::connection;
 pub use self::stores::{Opening, Places, Stores, ledger_options, ledger_server, open};
 use crate::{
     adapters::{embedded::limiter::LocalLimiter, redis::RedisLimiter},
-    config::{Config, Duty},
-    gateway::{self, Edge, Keycloak, Metadata, Services},
+    config::{Bucket, Config, Duty},
+    gateway::{self, Edge, Keycloak, Metadata, RateLimits, Rates, Services, SignIns},
     metrics::{Look, Metrics, Pools, Sources, figures::Http},
     services::{
+        access::{AccessLog, AccessRecords},
         assets::AssetService,
         audit::{Audit, Followers},
         balances::Balances,
         commits::Commits,
-        identity::Unnoticed,
         projections::{self, Effect, Projections, check_not_ahead, effects},
         rebuild::Rebuild,
         relay::Relay,
-        status::StatusService,
+        status::{Engines, StatusService},
         transactions::{Limits, Transactions},
         wallets::Wallets,
     },
@@ -47,6 +48,8 @@ pub struct Daemon {
     pub services: Services,
     /// What every request passes first.
     pub edge: Edge,
+    /// Where refusals and reloads are noted for the audit trail.
+    pub access: Arc<AccessRecords>,
     pools: Pools,
     look: Look,
     writer: JoinHandle<()>,
@@ -67,6 +70,7 @@ impl Daemon {
             Transactions::start(Arc::clone(&ledger), Arc::clone(&cache), head, limits, &runtime)?;
         let transactions = Arc::new(transactions);
         let commits = Arc::clone(&transactions) as Arc<dyn Commits>;
+        let access = Arc::new(AccessRecords::new(Arc::clone(&commits), Arc::clone(&clock)));
         let duties = &config.server.roles;
         let mut kept: Vec<Arc<dyn Effect>> = Vec::new();
         if duties.includes(Duty::Api) {
@@ -97,13 +101,17 @@ impl Daemon {
             let (relay, stop) = (Arc::clone(&relay), stop.clone());
             tasks.spawn(async move { relay.run(head_seen, &stop).await });
         }
+        let (noting, ending) = (Arc::clone(&access), stop.clone());
+        tasks.spawn(async move { noting.run(&ending).await });
         let (following, ending) = (Arc::clone(&projections), stop.clone());
         tasks.spawn(async move { following.run(&ending).await });
         if duties.includes(Duty::Api) {
             let (wallets, stop) = (wallets.clone(), stop.clone());
             tasks.spawn(async move { wallets.run_reconciler(&*leases, &holder, &stop).await });
         }
-        let edge = edge(config).await?;
+        let requests = Arc::new(Http::new(gateway::routes()));
+        let limits = Arc::new(rate_limits(config, ledger.id(), &requests).await?);
+        let edge = edge(config, requests, Arc::clone(&limits), Arc::clone(&access) as Arc<dyn AccessLog>)?;
         let edge = match identity::tokens(&config.auth)? {
             None => edge,
             Some((tokens, issuer)) => {
@@ -129,10 +137,10 @@ impl Daemon {
             audit: Audit::new(Arc::clone(&ledger), audit, followers),
             rebuild,
             assets: AssetService::new(Arc::clone(&ledger)),
-            status: StatusService::new(ledger, clock, progress, engines, draining),
+            status: StatusService::new(ledger, clock, progress, named_engines(engines, &limits, config), draining),
         };
-        let look = figures::look(&services, asked, leader);
-        Ok(Self { services, edge, pools, look, writer, tasks, stop })
+        let look = figures::look(&services, asked, leader, limits);
+        Ok(Self { services, edge, access, pools, look, writer, tasks, stop })
     }
 
     /// The daemon's figures.
@@ -141,6 +149,7 @@ impl Daemon {
             http: Arc::clone(&self.edge.figures),
             commits: Arc::clone(self.services.transactions.figures()),
             cache: Arc::clone(&self.services.balances.cache_reads),
+            access: Arc::clone(self.access.figures()),
             spans: exported(),
             pools: self.pools.clone(),
             look: Arc::clone(&self.look),
@@ -149,7 +158,8 @@ impl Daemon {
 
     /// Commits what still waits, then stops the followers. Every handler is done by now.
     pub async fn stop(self) {
-        let Self { services, writer, tasks, stop, .. } = self;
+        let Self { services, access, writer, tasks, stop, .. } = self;
+        access.finish().await;
         services.transactions.stop();
         services.transactions.drain().await;
         stop.cancel();
@@ -170,6 +180,20 @@ fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
+/// What each store is, and of the rate limits whether they are shared just now.
+fn named_engines(stores: BTreeMap<String, String>, limits: &Arc<RateLimits>, config: &Config) -> Engines {
+    let (limits, replicas) = (Arc::clone(limits), config.rate_limit.replicas);
+    Arc::new(move || {
+        let mut stores = stores.clone();
+        if limits.sharing() == Sharing::CutOff
+            && let Some(engine) = stores.get_mut("rate limit")
+        {
+            engine.push_str(&format!(", which does not answer: this daemon enforces 1/{replicas} of the rates"));
+        }
+        stores
+    })
+}
+
 /// How far what follows the journal in this process is: the projections, and the relay while it leads.
 fn progress(projections: Arc<Projections>, relay: Option<Arc<Relay>>) -> crate::services::status::Progress {
     Arc::new(move |head| {
@@ -188,32 +212,55 @@ fn projection(state: projections::Projection) -> wallet_api::types::Projection {
     wallet_api::types::Projection { name: name.into(), seq, lag, error }
 }
 
-async fn edge(config: &Config) -> anyhow::Result<Edge> {
+fn edge(
+    config: &Config,
+    figures: Arc<Http>,
+    limits: Arc<RateLimits>,
+    access: Arc<dyn AccessLog>,
+) -> anyhow::Result<Edge> {
+    let keycloak = Keycloak::behind(&config.keycloak, config.gateway.public_url.as_deref())?;
+    let guard = SignIns { limits: Arc::clone(&limits), access: Arc::clone(&access) };
+    let keycloak = keycloak.map(|keycloak| keycloak.guarded(Arc::new(guard)));
     Ok(Edge {
         identify: access::identify(config.access.clone())?,
         authenticate: None,
         metadata: Metadata::of(config.auth.issuer.as_deref(), config.gateway.public_url.as_deref()),
-        access: Arc::new(Unnoticed),
-        keycloak: Keycloak::behind(&config.keycloak, config.gateway.public_url.as_deref())?.map(Arc::new),
-        limiter: limiter(config).await?,
+        keycloak: keycloak.map(Arc::new),
+        access,
+        limits,
         time_limit: config.server.request_timeout(),
         boot: uuid::Uuid::new_v4().as_u64_pair().0 >> 24,
         counter: Arc::new(AtomicU64::new(1)),
         sampling: Arc::new(Sampling::new(&config.traces)),
-        figures: Arc::new(Http::new(gateway::routes())),
+        figures,
     })
 }
 
-/// The limiter in process, and in front of it the one that the daemons of this machine share, if there is one.
-async fn limiter(config: &Config) -> anyhow::Result<Option<Arc<dyn RateLimiter>>> {
-    let bucket = config.rate_limit.address;
-    let Some((per_second, burst)) = NonZeroU32::new(bucket.per_second).zip(NonZeroU32::new(bucket.burst)) else {
-        return Ok(None);
+/// The limits: of this process for the socket, and for TCP those that all replicas share, if there is a server for it.
+async fn rate_limits(config: &Config, ledger: &str, http: &Http) -> anyhow::Result<RateLimits> {
+    let local: Arc<dyn RateLimiter> = Arc::new(LocalLimiter::default());
+    let limit = &config.rate_limit;
+    let shared: Arc<dyn RateLimiter> = match stores::connection("limits", &config.stores.limits)? {
+        None => Arc::clone(&local),
+        Some(server) => {
+            let replicas = NonZeroU32::new(limit.replicas).unwrap_or(NonZeroU32::MIN);
+            Arc::new(RedisLimiter::open(&server, ledger, replicas).await?)
+        }
     };
-    let rate = Rate { per_second, burst };
-    let local: Arc<dyn RateLimiter> = Arc::new(LocalLimiter::new(rate));
-    let Some(server) = stores::connection("limits", &config.stores.limits)? else { return Ok(Some(local)) };
-    // A caller on the socket is a user of this machine: another machine's user of that number is somebody else.
-    let namespace = format!("address:{}", hostname());
-    Ok(Some(Arc::new(RedisLimiter::open(&server, &namespace, rate, local).await?)))
+    let rate = |bucket: Bucket| {
+        // Both were checked to be above zero with the configuration.
+        let above_zero = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Rate::per_second(above_zero(bucket.per_second), above_zero(bucket.burst))
+    };
+    let rates = Rates {
+        socket: rate(limit.socket),
+        address: rate(limit.address),
+        sign_in: rate(limit.sign_in),
+        client: rate(limit.client),
+        pending: rate(limit.pending),
+        subject: rate(limit.subject),
+        failure_cost: limit.failure_cost,
+        refusal_delay: limit.refusal_delay(),
+    };
+    Ok(RateLimits::new(local, shared, rates, Arc::clone(&http.limited)))
 }

@@ -1,5 +1,5 @@
-//! The edge: what every request passes, outermost first: request id, trace, rate limit by address, authentication,
-//! authorisation by the table of `authz`, time limit, then the handler; on the way out problems get their body.
+//! The edge: what every request passes, outermost first: request id, trace, rate limit by address, rate limit of signing
+//! in, authentication, rate limit by subject, authorisation by the table of `authz`, time limit, then the handler; on the way out problems get their body.
 //!
 //! One function instead of a stack of layers: the order is visible, and a request pays for one box.
 
@@ -19,10 +19,7 @@ use axum::{
 };
 use tracing::Instrument as _;
 use wallet_api::problem::Problem;
-use wallet_core::{
-    ids::RequestId,
-    ports::{RateLimiter, Verdict},
-};
+use wallet_core::ids::RequestId;
 
 use super::{
     authz::{self, Asked, Lack, Reach, Rule},
@@ -30,11 +27,15 @@ use super::{
     fault::Fault,
     keycloak::Keycloak,
     metadata::Metadata,
+    rate::RateLimits,
     source::{Peer, Source},
 };
 use crate::{
     metrics::figures::Http,
-    services::identity::{AccessLog, Authenticate, Caller, Reason, Refusal},
+    services::{
+        access::AccessLog,
+        identity::{Authenticate, Caller, Reason, Refusal},
+    },
     telemetry::{Sampling, Trace},
 };
 
@@ -61,8 +62,8 @@ pub struct Edge {
     pub access: Arc<dyn AccessLog>,
     /// What forwards to Keycloak; none while there is none behind the gateway.
     pub keycloak: Option<Arc<Keycloak>>,
-    /// In front of authentication; none for no limit.
-    pub limiter: Option<Arc<dyn RateLimiter>>,
+    /// Who may call how often: before anything, before authentication, and behind it.
+    pub limits: Arc<RateLimits>,
     /// What a request may take until its first byte.
     pub time_limit: Duration,
     /// Names this daemon's requests apart from an earlier one's.
@@ -112,12 +113,12 @@ impl Edge {
         id: &RequestId,
         trace: Option<Box<str>>,
     ) -> Response {
+        if let Err(why) = self.limits.arrived(&source).await {
+            return self.limits.refuse(&source, why).await;
+        }
         // What the listener found wrong with it.
         if let Some(fault) = request.extensions_mut().remove::<Fault>() {
             return fault.into_response();
-        }
-        if let Err(response) = self.by_address(source).await {
-            return response;
         }
         // Before authentication: this is how people sign in.
         if let (Some(keycloak), Source::Tcp(remote)) = (&self.keycloak, source)
@@ -133,6 +134,9 @@ impl Edge {
             Ok(caller) => caller,
             Err(response) => return response,
         };
+        if let Err(why) = self.limits.verified(&source, &caller).await {
+            return self.limits.refuse(&source, why).await;
+        }
         let reach = match asked {
             // The router says that there is nothing.
             Asked::Nowhere => Reach::Any,
@@ -140,7 +144,7 @@ impl Edge {
             Asked::Row(rule) => match authorise(rule, &caller) {
                 Ok(reach) => reach,
                 Err(fault) => {
-                    self.access.refused(Reason::Forbidden, source.origin());
+                    self.access.refused(Reason::Forbidden, source.network());
                     return fault.into_response();
                 }
             },
@@ -156,25 +160,6 @@ impl Edge {
         let only = (reach == Reach::Own).then(|| caller.owner.clone()).flatten();
         request.extensions_mut().insert(Context { caller, only, request_id: id.clone(), trace, key });
         self.run(request, next).await
-    }
-
-    /// Rate limit by address: before anything is known of the caller.
-    async fn by_address(&self, source: Source) -> Result<(), Response> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        let address = match source {
-            Source::Socket(peer) => format!("uid:{}", peer.uid),
-            Source::Tcp(remote) => format!("ip:{}", remote.address),
-        };
-        match limiter.take(&address).await {
-            Ok(Verdict::Allowed) => {}
-            Ok(Verdict::Wait(wait)) => {
-                self.figures.rate_limited.one();
-                return Err(slow_down(wait));
-            }
-            // Without its limiter the daemon serves on: the limit protects it, it does not hold money.
-            Err(error) => tracing::warn!(%error, "the rate limiter did not answer"),
-        }
-        Ok(())
     }
 
     /// The handler, within the time limit.
@@ -197,38 +182,39 @@ impl Edge {
 
     /// Who calls: on the socket the kernel says so, on TCP a token.
     async fn caller(&self, source: Source, headers: &HeaderMap, host: Option<&str>) -> Result<Caller, Response> {
-        if let Source::Socket(peer) = source {
-            return (self.identify)(peer).ok_or_else(|| {
-                self.access.refused(Reason::UnknownPeer, source.origin());
-                let detail =
-                    format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
-                Fault::from(Problem::new("forbidden", detail)).into_response()
-            });
-        }
-        let Some(authenticate) = &self.authenticate else {
-            self.access.refused(Reason::NoToken, source.origin());
-            let detail = "this daemon takes no tokens: auth.issuer is not configured";
-            return Err(self.signed_out(source, host, None, detail.into()));
-        };
-        let refused = match bearer(headers) {
-            Ok(None) => {
-                let detail = "a bearer token is needed: sign in with walletctl auth login";
-                self.access.refused(Reason::NoToken, source.origin());
-                return Err(self.signed_out(source, host, None, detail.into()));
+        let remote = match source {
+            Source::Tcp(remote) => remote,
+            Source::Socket(peer) => {
+                return (self.identify)(peer).ok_or_else(|| {
+                    self.access.refused(Reason::UnknownPeer, source.network());
+                    let detail =
+                        format!("uid {} may not call this daemon: see access.peers in its configuration", peer.uid);
+                    Fault::from(Problem::new("forbidden", detail)).into_response()
+                });
             }
-            Ok(Some(token)) => match authenticate.authenticate(token).await {
+        };
+        let given = bearer(headers);
+        let token = given.as_ref().ok().copied().flatten();
+        if let Err(why) = self.limits.may_try(&remote, token).await {
+            return Err(self.limits.refuse(&source, why).await);
+        }
+        let (reason, detail) = match (given, &self.authenticate) {
+            (_, None) => (Reason::NoToken, "this daemon takes no tokens: auth.issuer is not configured".to_owned()),
+            (Ok(None), _) => {
+                (Reason::NoToken, "a bearer token is needed: sign in with walletctl auth login".to_owned())
+            }
+            (Ok(Some(token)), Some(authenticate)) => match authenticate.authenticate(token).await {
                 Ok(caller) => return Ok(caller),
-                Err(refusal) => refusal,
+                Err(refusal @ Refusal::NoKeys) => {
+                    return Err(Fault::from(Problem::new("unavailable", refusal.to_string())).into_response());
+                }
+                Err(refusal @ Refusal::Invalid(reason)) => (reason, refusal.to_string()),
             },
-            Err(reason) => Refusal::Invalid(reason),
+            (Err(reason), _) => (reason, Refusal::Invalid(reason).to_string()),
         };
-        match refused {
-            Refusal::NoKeys => Err(Fault::from(Problem::new("unavailable", refused.to_string())).into_response()),
-            Refusal::Invalid(reason) => {
-                self.access.refused(reason, source.origin());
-                Err(self.signed_out(source, host, Some(reason), refused.to_string()))
-            }
-        }
+        self.access.refused(reason, source.network());
+        self.limits.refused(&remote, token).await;
+        Err(self.signed_out(source, host, Some(reason).filter(|reason| *reason != Reason::NoToken), detail))
     }
 
     fn signed_out(&self, source: Source, host: Option<&str>, reason: Option<Reason>, detail: String) -> Response {
@@ -285,15 +271,6 @@ fn authorise(rule: &Rule, caller: &Caller) -> Result<Reach, Fault> {
         };
         Problem::new("forbidden", missing).into()
     })
-}
-
-pub(super) fn slow_down(wait: Duration) -> Response {
-    let seconds = wait.as_secs().max(RETRY_AFTER);
-    let mut response =
-        Fault::from(Problem::new("rate_limited", format!("too many requests; try again in {seconds} s")))
-            .into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
 }
 
 /// Gives problems their body, and every response its request id.

@@ -14,6 +14,7 @@ mod keycloak;
 mod listener;
 mod metadata;
 mod proxies;
+mod rate;
 mod source;
 mod tcp;
 mod tls;
@@ -32,6 +33,7 @@ pub use self::{
     keycloak::{Attempt, Down, Ended, Guard, Keycloak, KeycloakError, Route},
     listener::Listener,
     metadata::Metadata,
+    rate::{RateLimits, Rates, SignIns, TooSoon},
     source::{Peer, Remote, Source},
     tcp::{ListenError, Tcp},
     tls::{Certificate, CertificateError, Facts, Files, install_provider},

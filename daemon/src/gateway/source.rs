@@ -2,13 +2,8 @@
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv6Net};
 use tokio::net::unix::UCred;
-
-use crate::services::identity::Origin;
-
-/// Bits of an IPv6 address that one site has: within it a client takes any address it likes.
-const SITE: u8 = 64;
+use wallet_core::journal::Network;
 
 /// The other end of a connection of the Unix socket.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +31,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// As the audit trail names it: an address, the /64 of an IPv6 one, or a user of this machine.
-    pub fn origin(self) -> Origin {
+    /// As the audit trail names it.
+    pub fn network(self) -> Network {
         match self {
-            Self::Socket(peer) => Origin::User(peer.uid),
-            Self::Tcp(remote) => Origin::Network(remote.network()),
+            Self::Socket(peer) => Network::User(peer.uid),
+            Self::Tcp(remote) => Network::of(remote.address),
         }
     }
 }
@@ -52,14 +47,4 @@ pub struct Remote {
     pub address: IpAddr,
     /// The way from the client is encrypted.
     pub secure: bool,
-}
-
-impl Remote {
-    /// What counts as one caller: an IPv4 address, or the /64 of an IPv6 one.
-    pub fn network(&self) -> IpNet {
-        match self.address.to_canonical() {
-            IpAddr::V4(address) => IpNet::from(IpAddr::V4(address)),
-            IpAddr::V6(address) => Ipv6Net::new_assert(address, SITE).trunc().into(),
-        }
-    }
 }

@@ -69,7 +69,8 @@ impl Collector for Collected {
         followers(&mut to, &looked)?;
         self.cache(&mut to, &looked)?;
         self.pools(&mut to)?;
-        self.http(&mut to)?;
+        self.http(&mut to, &looked)?;
+        self.access(&mut to)?;
         let spans = &self.sources.spans;
         to.counter("spans_sent", "Spans the collector took", [(PLAIN, spans.sent())])?;
         to.counter("spans_dropped", "Spans lost: the queue was full or the collector away", [(PLAIN, spans.dropped())])
@@ -135,7 +136,7 @@ impl Collected {
         to.gauge("pool_waiting", "Operations that wait for a connection", waiting)
     }
 
-    fn http(&self, to: &mut Writer<'_>) -> fmt::Result {
+    fn http(&self, to: &mut Writer<'_>, looked: &Looked) -> fmt::Result {
         let http = &self.sources.http;
         let mut routes: Vec<_> = http.each().collect();
         routes.sort_unstable_by_key(|(path, method, _)| (*path, *method));
@@ -153,8 +154,20 @@ impl Collected {
         to.gauge("tcp_connections", "Open TCP connections", [(PLAIN, http.connections.get())])?;
         let refused = [(PLAIN, http.connections_refused.get())];
         to.counter("tcp_connections_refused", "TCP connections closed at once: their address has its share", refused)?;
-        let limited = [([("limit", "address")], http.rate_limited.get())];
-        to.counter("rate_limited", "Requests refused by a rate limit", limited)
+        let limited = http.limited.each().map(|(limit, count)| ([("limit", limit)], count));
+        to.counter("rate_limited", "Requests refused by a rate limit", limited)?;
+        let shared = looked.limits_shared.map(|shared| (PLAIN, u64::from(shared)));
+        to.gauge("rate_limits_shared", "1 while the replicas share the rate limits", shared)
+    }
+}
+
+impl Collected {
+    fn access(&self, to: &mut Writer<'_>) -> fmt::Result {
+        let access = &self.sources.access;
+        let kinds = access.each().map(|(kind, count)| ([("kind", kind)], count));
+        to.counter("access_events", "Refused sign-ins, forbidden attempts, reloads", kinds)?;
+        to.counter("access_records", "Journal records made of them", [(PLAIN, access.records.get())])?;
+        to.counter("access_dropped", "Of them those no record tells of", [(PLAIN, access.dropped.get())])
     }
 }
 

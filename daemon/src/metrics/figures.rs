@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 
 use wallet_api::problem::CODES;
 use wallet_core::{
+    journal::AccessKind,
     outcome::{Answer, Outcome},
     ports::StoreError,
 };
@@ -211,6 +212,32 @@ impl Commits {
     }
 }
 
+/// What was kept of access.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// Attempts by kind, as [`AccessKind::ALL`].
+    pub(super) kinds: [Count; 3],
+    /// Journal records that tell of them.
+    pub records: Count,
+    /// Attempts that no record will tell of.
+    pub dropped: Count,
+}
+
+impl Access {
+    /// One more attempt.
+    pub fn noted(&self, kind: AccessKind) {
+        let place = AccessKind::ALL.iter().position(|known| *known == kind);
+        if let Some(count) = place.and_then(|place| self.kinds.get(place)) {
+            count.one();
+        }
+    }
+
+    /// Attempts by kind.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        AccessKind::ALL.iter().map(|kind| kind.as_str()).zip(self.kinds.iter().map(Count::get))
+    }
+}
+
 /// How the balance cache answered.
 #[derive(Debug, Default)]
 pub struct CacheReads {
@@ -234,8 +261,27 @@ pub struct Http {
     pub connections: Arc<Level>,
     /// TCP connections that were closed at once: their address had its share.
     pub connections_refused: Count,
-    /// Requests refused by the limit on addresses.
-    pub rate_limited: Count,
+    /// Requests refused by a rate limit.
+    pub limited: Arc<Limited>,
+}
+
+/// How often each rate limit refused. There are a handful of limits, each with a name of its own.
+#[derive(Debug, Default)]
+pub struct Limited([(OnceLock<&'static str>, Count); 8]);
+
+impl Limited {
+    /// Once more by this limit.
+    pub fn one(&self, limit: &'static str) {
+        let known = |(name, _): &&(OnceLock<&'static str>, Count)| *name.get_or_init(|| limit) == limit;
+        if let Some((_, count)) = self.0.iter().find(known) {
+            count.one();
+        }
+    }
+
+    /// Those that refused.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().filter_map(|(name, count)| Some((*name.get()?, count.get())))
+    }
 }
 
 /// The answers of one method of one route.
@@ -272,7 +318,7 @@ impl Http {
             problems: Codes::default(),
             connections: Arc::default(),
             connections_refused: Count::default(),
-            rate_limited: Count::default(),
+            limited: Arc::default(),
         }
     }
 

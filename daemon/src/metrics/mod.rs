@@ -14,7 +14,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use wallet_api::types::Status;
 
-use self::figures::{CacheReads, Commits, Http};
+use self::figures::{Access, CacheReads, Commits, Http};
 pub use self::{
     exposition::Metrics,
     server::{ServeError, serve},
@@ -63,6 +63,8 @@ pub struct Looked {
     pub queued: u64,
     /// True while this daemon is the one that publishes.
     pub relay_leads: bool,
+    /// True while the replicas share the rate limits; none where nothing is to be shared.
+    pub limits_shared: Option<bool>,
 }
 
 /// Asks for it.
@@ -76,6 +78,8 @@ pub struct Sources {
     pub commits: Arc<Commits>,
     /// The Balance Service's reads of the cache.
     pub cache: Arc<CacheReads>,
+    /// What was kept of access.
+    pub access: Arc<Access>,
     /// The spans' exporter.
     pub spans: Arc<crate::telemetry::Exported>,
     /// The servers' pools.

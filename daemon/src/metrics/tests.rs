@@ -24,7 +24,7 @@ fn looked() -> Looked {
         projections: vec![projection],
         stores: BTreeMap::new(),
     };
-    Looked { status: Some(status), cache_position: Some(6), queued: 4, relay_leads: true }
+    Looked { status: Some(status), cache_position: Some(6), queued: 4, relay_leads: true, limits_shared: Some(false) }
 }
 
 fn metrics() -> Metrics {
@@ -32,6 +32,9 @@ fn metrics() -> Metrics {
     http.answered(Some("/v1/wallets/{id}"), "GET", 200, Duration::from_millis(3), None);
     http.answered(Some("/v1/wallets/{id}"), "GET", 404, Duration::from_millis(1), Some("unknown_wallet"));
     http.answered(None, "BREW", 418, Duration::from_mins(1), None);
+    http.limited.one("address");
+    http.limited.one("sign_in");
+    http.limited.one("address");
     let commits = Arc::new(Commits::default());
     commits.ended(20, Duration::from_millis(2), &Ok(Vec::new()));
     commits.ended(1, Duration::from_millis(2), &Err(StoreError::unavailable("ledger", "down")));
@@ -41,6 +44,7 @@ fn metrics() -> Metrics {
         http,
         commits,
         cache: Arc::default(),
+        access: Arc::default(),
         spans: Arc::default(),
         pools,
         look: Arc::new(|| Box::pin(async { looked() })),
@@ -89,6 +93,10 @@ async fn figures_have_their_values_and_labels() {
         "walletd_pool_connections{store=\"ledger\",state=\"idle\"} 3",
         "walletd_pool_waiting{store=\"ledger\"} 1",
         "walletd_cache_position_seq 6",
+        "walletd_rate_limited_total{limit=\"address\"} 2",
+        "walletd_rate_limited_total{limit=\"sign_in\"} 1",
+        "walletd_rate_limits_shared 0",
+        "walletd_access_events_total{kind=\"access_forbidden\"} 0",
     ] {
         assert!(text.lines().any(|there| there == line), "{line} is missing in\n{text}");
     }
@@ -103,6 +111,7 @@ async fn a_ledger_that_does_not_answer_is_seen_and_the_rest_still_told() {
         http: Arc::new(Http::new([])),
         commits: Arc::default(),
         cache: Arc::default(),
+        access: Arc::default(),
         spans: Arc::default(),
         pools: {
             drop(sources);

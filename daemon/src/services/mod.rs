@@ -1,5 +1,6 @@
 //! Services: what the daemon does, on ports only. No adapter is named here.
 
+pub mod access;
 pub mod assets;
 pub mod audit;
 pub mod balances;

@@ -16,13 +16,16 @@ use super::ServiceError;
 /// Tells how far each projection is.
 pub type Progress = Arc<dyn Fn(u64) -> Vec<Projection> + Send + Sync>;
 
+/// Tells what each store is, and how it is if that is not as it should be.
+pub type Engines = Arc<dyn Fn() -> BTreeMap<String, String> + Send + Sync>;
+
 /// What the daemon says about itself.
 #[derive(Clone)]
 pub struct StatusService {
     ledger: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
     progress: Progress,
-    stores: Arc<BTreeMap<String, String>>,
+    stores: Engines,
     stopping: CancellationToken,
     started: Instant,
 }
@@ -33,10 +36,10 @@ impl StatusService {
         ledger: Arc<dyn LedgerStore>,
         clock: Arc<dyn Clock>,
         progress: Progress,
-        stores: BTreeMap<String, String>,
+        stores: Engines,
         stopping: CancellationToken,
     ) -> Self {
-        Self { ledger, clock, progress, stores: Arc::new(stores), stopping, started: Instant::now() }
+        Self { ledger, clock, progress, stores, stopping, started: Instant::now() }
     }
 
     /// Fails while the daemon cannot serve.
@@ -66,7 +69,7 @@ impl StatusService {
             uptime_s: self.started.elapsed().as_secs(),
             queued: 0,
             projections: (self.progress)(head.seq),
-            stores: (*self.stores).clone(),
+            stores: (self.stores)(),
         })
     }
 

@@ -195,7 +195,7 @@ fn seventy_five_is_nothing_happened_try_again() {
 fn seventy_five_is_also_too_many_requests() {
     let world = World::new();
     let mut command = world.walletd();
-    command.env("WALLETD_RATE_LIMIT__ADDRESS", "{per_second=1,burst=3}");
+    command.env("WALLETD_RATE_LIMIT__SOCKET", "{per_second=1,burst=3}");
     let _daemon = world.daemon_by(command);
     let limited = thread::scope(|scope| {
         let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| world.ctl("wallet list -o json"))).collect();

@@ -20,6 +20,7 @@ mod identity;
 mod input;
 mod keys;
 mod life;
+mod limits;
 mod money;
 mod pkdd99;
 mod readme;

@@ -12,6 +12,7 @@ mod cache;
 mod groups;
 mod keys;
 mod leases;
+mod limits;
 mod listing;
 mod past;
 mod support;
@@ -28,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, StoreError, WalletStore};
+use crate::ports::{AuditStore, BalanceCache, EventBus, Leases, LedgerStore, RateLimiter, StoreError, WalletStore};
 
 /// What a check returns: assertions panic, errors of the store come out here.
 pub type Checked = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -162,3 +163,12 @@ pub const BUS_CHECKS: &[Check<dyn EventBus>] = checks![
 /// What every [`Leases`] must pass.
 pub const LEASE_CHECKS: &[Check<dyn Leases>] =
     checks![leases::a_lease_has_one_holder, leases::a_lease_given_back_is_free, leases::a_lease_ends_by_itself];
+
+/// What every [`RateLimiter`] must pass.
+pub const LIMITER_CHECKS: &[Check<dyn RateLimiter>] = checks![
+    limits::a_bucket_gives_what_it_holds,
+    limits::a_take_of_nothing_asks_whether_something_is_there,
+    limits::several_buckets_give_all_or_nothing,
+    limits::what_happened_already_is_charged_and_may_be_owed,
+    limits::racing_takes_give_no_more_than_there_is,
+];

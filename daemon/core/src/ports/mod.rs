@@ -22,7 +22,7 @@ pub use self::{
     documents::{Document, Documents, FetchError},
     lease::Leases,
     ledger::{Axis, EntryQuery, LedgerStore, Page, Posted},
-    limiter::{Rate, RateLimiter, Verdict},
+    limiter::{Rate, RateLimiter, Sharing, Take, Verdict},
     wallets::{WalletQuery, WalletRow, WalletState, WalletStore},
 };
 

@@ -161,7 +161,7 @@ impl RedisCache {
     }
 
     async fn all(&self, link: &Link, script: &Script, calls: Vec<Call>) -> Result<(), StoreError> {
-        let running = calls.iter().map(|call| link.run(script, &call.keys, &call.args));
+        let running = calls.iter().map(|call| link.run::<i64>(script, &call.keys, &call.args));
         try_join_all(running).await.map_err(|error| error.of_change(STORE))?;
         Ok(())
     }

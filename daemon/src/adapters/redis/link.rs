@@ -185,7 +185,12 @@ impl Link {
     }
 
     /// Runs a script by its hash, which sends its text only where the server does not know it.
-    pub(super) async fn run(&self, script: &Script, keys: &[String], args: &[String]) -> Result<i64, CallError> {
+    pub(super) async fn run<T: redis::FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<T, CallError> {
         let by = |command: &'static str, what: &str| {
             let mut cmd = redis::cmd(command);
             cmd.arg(what).arg(keys.len()).arg(keys).arg(args);

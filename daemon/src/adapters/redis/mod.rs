@@ -4,7 +4,9 @@
 //! which costs requests nothing while the server is dead. Every change is one script of one hash slot, so one server, a
 //! primary with replicas and a cluster (`?cluster=true`) do.
 
+mod breaker;
 pub mod cache;
+mod lease;
 pub mod limiter;
 mod link;
 

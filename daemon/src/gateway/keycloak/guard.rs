@@ -1,8 +1,9 @@
 //! What the rate limit of sign-ins sees of a request that is forwarded, before and after.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use async_trait::async_trait;
+use axum::response::Response;
 
 use super::allowed::Route;
 
@@ -35,8 +36,8 @@ pub enum Ended {
 /// Limits attempts to sign in.
 #[async_trait]
 pub trait Guard: Send + Sync {
-    /// May it be forwarded? If not, how long to wait.
-    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Duration>;
+    /// May it be forwarded? If not, what to answer.
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Response>;
 
     /// How an attempt ended that was admitted.
     async fn ended(&self, attempt: &Attempt<'_>, how: Ended);

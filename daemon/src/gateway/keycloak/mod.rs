@@ -180,7 +180,7 @@ impl Keycloak {
         let (outgoing, client) = self.outgoing(route, remote, request).await?;
         let attempt = Attempt { address: remote.address, route, client: client.as_deref(), guesses };
         if let Some(guard) = &self.guard {
-            guard.admit(&attempt).await.map_err(super::edge::slow_down)?;
+            guard.admit(&attempt).await?;
         }
         let busy = |detail| Fault::from(Problem::new("overloaded", detail)).into_response();
         let share = self.shares.take(remote.address);

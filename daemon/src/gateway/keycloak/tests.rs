@@ -61,9 +61,14 @@ struct Seen {
 
 #[async_trait]
 impl Guard for Seen {
-    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Duration> {
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Response> {
         assert_ne!(attempt.client, Some(""), "a client without a name is none");
-        if self.refuses { Err(Duration::from_secs(7)) } else { Ok(()) }
+        if !self.refuses {
+            return Ok(());
+        }
+        let mut refusal = Fault::from(Problem::new("rate_limited", "too many")).into_response();
+        refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(7));
+        Err(refusal)
     }
 
     async fn ended(&self, attempt: &Attempt<'_>, how: Ended) {

@@ -1,8 +1,6 @@
-//! Attempts that were refused, on their way to the audit trail: why, and from where. Never what a token claimed.
+//! Why somebody was refused, for the caller and for the audit trail. Never what a token claimed.
 
 use std::fmt;
-
-use ipnet::IpNet;
 
 /// Why somebody was not let in, or not let do something. A closed list: none of it is the caller's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,27 +95,4 @@ impl fmt::Display for Reason {
             Self::Forbidden => "the caller may not do this",
         })
     }
-}
-
-/// Where an attempt came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// By TCP: the address, or the /64 of an IPv6 one.
-    Network(IpNet),
-    /// By the socket: a user of this machine.
-    User(u32),
-}
-
-/// Hears of attempts that were refused. It must not wait: it is asked in the middle of a request.
-pub trait AccessLog: Send + Sync {
-    /// Somebody was not let in, or not let do something.
-    fn refused(&self, reason: Reason, origin: Origin);
-}
-
-/// Nobody takes notice.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unnoticed;
-
-impl AccessLog for Unnoticed {
-    fn refused(&self, _: Reason, _: Origin) {}
 }

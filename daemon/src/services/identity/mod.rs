@@ -20,7 +20,7 @@ mod tests;
 use async_trait::async_trait;
 
 pub use self::{
-    access::{AccessLog, Origin, Reason, Unnoticed},
+    access::Reason,
     caller::{Bearer, Caller, Permission, Role},
     issuer::{Issuer, IssuerError, Look, Place},
     mapping::{Grant, Mapping},
