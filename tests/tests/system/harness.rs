@@ -116,6 +116,11 @@ impl World {
         Self { env: env.clone(), ..Self::new() }
     }
 
+    /// The daemon's environment has one more variable from now on.
+    pub fn add(&mut self, name: &str, value: &str) {
+        self.env.insert(name.into(), value.into());
+    }
+
     /// What the daemon's environment has besides, from now on.
     pub fn set(&mut self, env: std::collections::BTreeMap<String, String>) {
         self.env = env;
@@ -402,17 +407,18 @@ pub fn get(socket: &Path, path: &str) -> std::io::Result<String> {
 
 /// A certificate for localhost and 127.0.0.1, and its key; none, with a line that says so, where there is no openssl.
 pub fn certificate(dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
-    certificate_by(Command::new(tool("openssl", "certificates for the TCP listener")?), dir, name)
+    let openssl = tool("openssl", "certificates for the TCP listener")?;
+    Some(certificate_by(Command::new(openssl), dir, name))
 }
 
 /// One that was good for two days, years ago.
 pub fn expired_certificate(dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
     let mut command = Command::new(tool("faketime", "a certificate that has expired")?);
     command.args(["2020-01-01", "openssl"]);
-    certificate_by(command, dir, name)
+    Some(certificate_by(command, dir, name))
 }
 
-fn certificate_by(mut command: Command, dir: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+fn certificate_by(mut command: Command, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     let (cert, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
     command.args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split(' '));
     command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
@@ -420,7 +426,7 @@ fn certificate_by(mut command: Command, dir: &Path, name: &str) -> Option<(PathB
     command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     command.arg("-out").arg(&cert).arg("-keyout").arg(&key);
     run(command, Vec::new()).ok();
-    Some((cert, key))
+    (cert, key)
 }
 
 /// The rows of csv text by column name.

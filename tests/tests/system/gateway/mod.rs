@@ -1,6 +1,7 @@
 //! The gateway on TCP: its certificate, its limits, its end, and clients that mean it ill.
 
 mod corpus;
+mod drain;
 mod frames;
 mod life;
 mod malformed;

@@ -25,11 +25,11 @@ const FILES: usize = 10;
 
 /// How long the daemon keeps a connection whose client sends a byte now and then.
 fn kept(mut stream: TcpStream, begin: &[u8], drop_by_drop: &[u8]) -> Duration {
-    let begun = Instant::now();
+    let opened = Instant::now();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut alive = stream.write_all(begin).is_ok();
     let mut drops = drop_by_drop.iter().cycle();
-    while alive && begun.elapsed() < QUIET {
+    while alive && opened.elapsed() < QUIET {
         alive = drops.next().is_none_or(|byte| stream.write_all(&[*byte]).is_ok());
         let mut piece = [0; 1_024];
         alive &= match stream.read(&mut piece) {
@@ -37,7 +37,7 @@ fn kept(mut stream: TcpStream, begin: &[u8], drop_by_drop: &[u8]) -> Duration {
             Err(error) => matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
         };
     }
-    begun.elapsed()
+    opened.elapsed()
 }
 
 #[test]

@@ -147,3 +147,24 @@ pub fn from(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
         Ok(stream)
     })
 }
+
+/// One answer with a length: its status, and whether it is the connection's last. None if it does not come whole.
+pub fn hear(stream: &mut dyn Duplex) -> Option<(u16, bool)> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4_096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())?;
+            if body.len() >= length {
+                let status = head.split(' ').nth(1)?.parse().ok()?;
+                return Some((status, head.contains("connection: close")));
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(read) if read > 0 => bytes.extend_from_slice(&piece[..read]),
+            _ => return None,
+        }
+    }
+}

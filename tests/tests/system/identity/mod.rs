@@ -1,7 +1,7 @@
 //! Who may do what, on TCP, with tokens of each role: the table on every route, users in their own wallets, and the way
 //! to sign in.
 
-mod signer;
+pub mod signer;
 mod users;
 
 use std::{
