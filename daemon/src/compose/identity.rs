@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wallet_core::{
-    ports::{Clock as _, Documents, FetchError},
+    ports::{Clock, Documents, FetchError},
     time::SECOND,
 };
 
@@ -23,8 +23,13 @@ const LEEWAY: i64 = 10;
 /// Seconds that are worth a word. HTTP tells whole ones.
 const NOTABLE: i64 = 3;
 
+/// Where an issuer is, and how its documents are fetched.
+type Reached = (Place, Arc<dyn Documents>);
+/// What verifies tokens, and what keeps its keys fresh.
+type Believed = (Arc<Tokens>, Arc<Issuer>);
+
 /// Where the issuer is, and how it is reached; none while none is configured.
-pub(super) fn issuer(auth: &Auth) -> Result<Option<(Place, Arc<dyn Documents>)>, OpenError> {
+fn issuer(auth: &Auth) -> Result<Option<Reached>, OpenError> {
     let Some(issuer) = auth.issuer.clone() else { return Ok(None) };
     let discovery = auth.discovery_base().unwrap_or_else(|| issuer.clone());
     let documents = HttpDocuments::new(&discovery, auth.ca_file.clone())?;
@@ -32,13 +37,13 @@ pub(super) fn issuer(auth: &Auth) -> Result<Option<(Place, Arc<dyn Documents>)>,
 }
 
 /// What verifies tokens, and what keeps its keys fresh.
-pub(super) fn tokens(auth: &Auth) -> Result<Option<(Arc<Tokens>, Arc<Issuer>)>, OpenError> {
+pub(super) fn tokens(auth: &Auth, clock: Arc<dyn Clock>) -> Result<Option<Believed>, OpenError> {
     let Some((place, documents)) = issuer(auth)? else { return Ok(None) };
     let issuer = Issuer::new(place, documents);
     let expected = Expected { audience: auth.audience.clone(), clients: auth.clients.clone() };
     let roles = auth.roles.iter().map(|(name, gives)| (name.clone(), grant(*gives))).collect();
     let mapping = Mapping { roles, owner_claim: auth.owner_claim.clone() };
-    Ok(Some((Arc::new(Tokens::new(Arc::clone(&issuer), expected, mapping)), issuer)))
+    Ok(Some((Arc::new(Tokens::new(Arc::clone(&issuer), expected, mapping, clock)), issuer)))
 }
 
 fn grant(gives: config::Grant) -> Grant {

@@ -112,7 +112,7 @@ impl Daemon {
         let requests = Arc::new(Http::new(gateway::routes()));
         let limits = Arc::new(rate_limits(config, ledger.id(), &requests).await?);
         let edge = edge(config, requests, Arc::clone(&limits), Arc::clone(&access) as Arc<dyn AccessLog>)?;
-        let edge = match identity::tokens(&config.auth)? {
+        let edge = match identity::tokens(&config.auth, Arc::clone(&clock))? {
             None => edge,
             Some((tokens, issuer)) => {
                 tracing::info!(

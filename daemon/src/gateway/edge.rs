@@ -159,7 +159,12 @@ impl Edge {
         };
         let only = (reach == Reach::Own).then(|| caller.owner.clone()).flatten();
         request.extensions_mut().insert(Context { caller, only, request_id: id.clone(), trace, key });
-        self.run(request, next).await
+        let response = self.run(request, next).await;
+        // What only the body tells: a past time, a batch with more than transfers.
+        if response.status() == StatusCode::FORBIDDEN {
+            self.access.refused(Reason::Forbidden, source.network());
+        }
+        response
     }
 
     /// The handler, within the time limit.

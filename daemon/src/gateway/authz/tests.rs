@@ -33,13 +33,13 @@ fn every_route_has_exactly_one_row_and_every_row_a_route() {
 }
 
 /// What a role may, route by route, as design and documents say it in words.
-fn expected(role: Role, rule: &Rule) -> Reach {
-    let reads = rule.method == "GET" || rule.path == "/v1/audit/verify";
+fn expected(role: Role, row: &Rule) -> Reach {
+    let reads = row.method == "GET" || row.path == "/v1/audit/verify";
     let open = ["/healthz", "/readyz", "/openapi.json", "/.well-known/oauth-protected-resource"];
-    if open.contains(&rule.path) || ["/v1/whoami", "/v1/can-i", "/v1/assets"].contains(&rule.path) && reads {
+    if open.contains(&row.path) || ["/v1/whoami", "/v1/can-i", "/v1/assets"].contains(&row.path) && reads {
         return Reach::Any;
     }
-    if rule.path.starts_with("/v1/admin/") {
+    if row.path.starts_with("/v1/admin/") {
         return Reach::None;
     }
     match role {
@@ -59,7 +59,7 @@ fn expected(role: Role, rule: &Rule) -> Reach {
                 "POST /v1/transfers",
                 "POST /v1/batches",
             ];
-            if own.contains(&name(rule).as_str()) { Reach::Own } else { Reach::None }
+            if own.contains(&name(row).as_str()) { Reach::Own } else { Reach::None }
         }
     }
 }

@@ -34,7 +34,7 @@ const COOLDOWN: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait for an issuer that does not answer.
 const LAST_RETRY: Duration = Duration::from_secs(15);
-/// Where an issuer says what it is, below its URL (OpenID Connect Discovery).
+/// Where an issuer says what it is, below its URL (`OpenID` Connect Discovery).
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Where an issuer is.

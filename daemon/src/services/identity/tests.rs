@@ -19,7 +19,10 @@ use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp, jwk::Jwk};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use wallet_core::ports::{Document, Documents, FetchError};
+use wallet_core::{
+    ports::{Clock, Document, Documents, FetchError},
+    time::{SECOND, Timestamp},
+};
 
 use super::{
     Authenticate as _, Caller, Expected, Grant, Issuer, Mapping, Permission, Place, Reason, Refusal, Role, Tokens,
@@ -147,6 +150,21 @@ impl Documents for Published {
     }
 }
 
+/// This machine's clock, to the second: jsonwebtoken judges by it too.
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(i64::try_from(get_current_timestamp()).unwrap() * SECOND)
+    }
+
+    fn jump(&self) -> i64 {
+        0
+    }
+
+    fn accept(&self) {}
+}
+
 /// A steady clock that a test moves.
 #[derive(Clone)]
 struct Steady(Arc<Mutex<Instant>>);
@@ -181,7 +199,7 @@ fn mapping() -> Mapping {
 
 fn tokens(issuer: Arc<Issuer>) -> Tokens {
     let expected = Expected { audience: "walletd".into(), clients: vec!["walletctl".into(), "cron-job".into()] };
-    Tokens::new(issuer, expected, mapping())
+    Tokens::new(issuer, expected, mapping(), Arc::new(Wall))
 }
 
 /// Tokens of an issuer with these keys, already read.

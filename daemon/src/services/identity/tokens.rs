@@ -4,17 +4,17 @@
 //! Verified tokens are kept until they end, so that a client's next request costs a hash and a look-up. A change of
 //! the issuer's keys makes all of them be verified anew.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, errors::ErrorKind};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use wallet_core::time::Timestamp;
+use wallet_core::{
+    ports::Clock,
+    time::{SECOND, Timestamp},
+};
 
 use super::{
     Authenticate, Reason, Refusal,
@@ -57,11 +57,12 @@ pub struct Tokens {
     /// What is checked of a token signed by RS256, and of one by ES256.
     validations: [Validation; 2],
     kept: Cache<[u8; 32], Arc<Kept>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Tokens {
     /// Tokens of this issuer.
-    pub fn new(issuer: Arc<Issuer>, expected: Expected, mapping: Mapping) -> Self {
+    pub fn new(issuer: Arc<Issuer>, expected: Expected, mapping: Mapping, clock: Arc<dyn Clock>) -> Self {
         signatures::install();
         let validation = |algorithm| {
             let mut validation = Validation::new(algorithm);
@@ -74,7 +75,7 @@ impl Tokens {
         };
         let validations = [validation(Algorithm::RS256), validation(Algorithm::ES256)];
         let name = issuer.name().into();
-        Self { issuer, name, clients: expected.clients, mapping, validations, kept: Cache::new(KEPT) }
+        Self { issuer, name, clients: expected.clients, mapping, validations, kept: Cache::new(KEPT), clock }
     }
 
     async fn judged(&self, token: &str) -> Result<Caller, Refusal> {
@@ -86,7 +87,7 @@ impl Tokens {
             None => self.issuer.asked_again().await.ok_or(Refusal::NoKeys)?,
         };
         let name = fingerprint(token, held.generation);
-        let now = seconds();
+        let now = self.now();
         if let Some(kept) = self.kept.get(&name) {
             if now < kept.ends {
                 return Ok(kept.caller.clone());
@@ -101,6 +102,11 @@ impl Tokens {
         let (caller, ends) = self.verify(token, &header, &held).map_err(Refusal::Invalid)?;
         self.kept.insert(fingerprint(token, held.generation), Arc::new(Kept { caller: caller.clone(), ends }));
         Ok(caller)
+    }
+
+    /// Seconds since 1970.
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.now().as_micros() / SECOND).unwrap_or_default()
     }
 
     /// Everything about a token but whether it is known: its bearer, and when it ends.
@@ -127,7 +133,7 @@ impl Tokens {
         let client = text("azp").filter(|azp| self.clients.iter().any(|known| known == azp)).ok_or(Reason::Client)?;
         let exp = claims.get("exp").and_then(whole_seconds).ok_or(Reason::Malformed)?;
         let issued = claims.get("iat").map(|iat| whole_seconds(iat).ok_or(Reason::Malformed)).transpose()?;
-        if issued.is_some_and(|issued| issued > seconds().saturating_add(LEEWAY)) {
+        if issued.is_some_and(|issued| issued > self.now().saturating_add(LEEWAY)) {
             return Err(Reason::NotYetValid);
         }
         let micros = i64::try_from(exp).ok().and_then(|exp| exp.checked_mul(1_000_000)).ok_or(Reason::Malformed)?;
@@ -171,10 +177,6 @@ fn fingerprint(token: &str, generation: u64) -> [u8; 32] {
     hash.update(generation.to_be_bytes());
     hash.update(token.as_bytes());
     hash.finalize().into()
-}
-
-fn seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
 /// A time claim (RFC 7519: a number, which may have a fraction), rounded down.

@@ -5,10 +5,9 @@ use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp, jwk::Jwk};
 use serde_json::{Value, json};
 
 /// Made by openssl for tests; nothing else trusts it.
@@ -55,16 +54,16 @@ impl Signer {
 
     /// A token of walletctl for this subject and these roles.
     pub fn token(&self, subject: &str, roles: &[&str]) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+        let now = get_current_timestamp();
         let claims = json!({
             "iss": self.name(), "aud": "walletd", "sub": subject, "typ": "Bearer", "azp": "walletctl",
             "iat": now, "exp": now + 600, "realm_access": {"roles": roles}
         });
-        self.signed(&claims)
+        Self::signed(&claims)
     }
 
     /// A token of these claims.
-    pub fn signed(&self, claims: &Value) -> String {
+    pub fn signed(claims: &Value) -> String {
         let header = Header { kid: Some(KID.into()), ..Header::new(Algorithm::RS256) };
         encode(&header, claims, &key()).unwrap()
     }

@@ -87,8 +87,8 @@ fn a_user_lists_their_own_wallets_and_transactions_only() {
     assert!(ids(&bank.get("/v1/wallets?owner=bob").is(200)).is_empty());
     bank.get("/v1/transactions").is(400);
     bank.pay("t1", &transfer("uma-1", "bob-1", "1")).is(200);
-    let back = transfer("bob-1", "uma-1", "2");
-    bank.place.write("/v1/transfers", &bank.operator, "t2", &back).is(200);
+    let theirs = transfer("bob-1", "uma-1", "2");
+    bank.place.write("/v1/transfers", &bank.operator, "t2", &theirs).is(200);
     let list = bank.get("/v1/transactions?wallet=uma-1").is(200);
     assert_eq!(list["transactions"].as_array().unwrap().len(), 3);
     let text = list.to_string();
@@ -109,9 +109,9 @@ fn a_transaction_is_shown_to_who_is_in_it_without_the_other_sides_balance() {
         let shown = bank.get(&path).is(200);
         assert_eq!((shown["from_balance"].as_str(), shown.get("to_balance")), (Some("90.00"), None), "{shown}");
     }
-    let back = transfer("bob-1", "uma-2", "5");
-    let theirs = bank.place.write("/v1/transfers", &bank.operator, "t2", &back).is(200);
-    let id = theirs["transaction"].as_str().unwrap();
+    let theirs = transfer("bob-1", "uma-2", "5");
+    let made = bank.place.write("/v1/transfers", &bank.operator, "t2", &theirs).is(200);
+    let id = made["transaction"].as_str().unwrap();
     let shown = bank.get(&format!("/v1/transactions/{id}")).is(200);
     assert_eq!((shown.get("from_balance"), shown["to_balance"].as_str()), (None, Some("5.00")), "{shown}");
     assert_eq!((shown["actor"].as_str(), shown["key"].as_str()), (Some("other"), None), "{shown}");

@@ -227,7 +227,7 @@ async fn the_owner_comes_from_the_configured_claim_alone() {
     let published = World::usual().await;
     let expected = Expected { audience: "walletd".into(), clients: vec!["walletctl".into()] };
     let mapping = Mapping { owner_claim: "wallet_owner".into(), ..mapping() };
-    let tokens = Tokens::new(Arc::clone(&published.issuer), expected, mapping);
+    let tokens = Tokens::new(Arc::clone(&published.issuer), expected, mapping, Arc::new(Wall));
     let draft = Draft::good().with("realm_access", json!({"roles": ["user"]}));
     let owner = async |draft: Draft| tokens.authenticate(&draft.by(Signer::Rsa)).await.unwrap().owner;
     assert_eq!(owner(draft.clone()).await, None);
