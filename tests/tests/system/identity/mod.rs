@@ -61,6 +61,9 @@ impl Place {
         let env = [
             ("WALLETD_GATEWAY__LISTEN", format!("\"127.0.0.1:{port}\"")),
             ("WALLETD_AUTH__ISSUER", format!("\"{}\"", signer.name())),
+            // How many refusals are too many is another test's matter.
+            ("WALLETD_RATE_LIMIT__CLIENT__BURST", "100000".into()),
+            ("WALLETD_RATE_LIMIT__SIGN_IN__BURST", "100000".into()),
         ];
         let env: BTreeMap<String, String> = env.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Self { world: World::having(&env), signer, port }
