@@ -142,10 +142,12 @@ fn the_systemd_unit_does_the_same_with_a_systemd_credential() {
     let values = |key: &str| -> Vec<String> {
         unit.lines().filter_map(|line| line.strip_prefix(&format!("{key}="))).map(str::to_owned).collect()
     };
-    let mut environment: BTreeMap<String, String> = values("Environment")
-        .iter()
-        .map(|pair| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap())
-        .collect();
+    // systemd reads what the unit names; its place here is beside the unit.
+    let named = values("EnvironmentFile").remove(0);
+    let given = fs::read_to_string(file("daemon/docs/cron").join(Path::new(&named).file_name().unwrap())).unwrap();
+    let pairs = given.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let mut environment: BTreeMap<String, String> =
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let documented = environment["PATH"].clone();
     for (name, value) in [
         ("PATH", path(&documented)),
@@ -154,7 +156,7 @@ fn the_systemd_unit_does_the_same_with_a_systemd_credential() {
         ("WALLETCTL_URL", night.site.url.clone()),
         ("WALLETCTL_ISSUER", night.site.issuer.clone()),
     ] {
-        assert!(environment.insert(name.into(), value).is_some(), "{name} is not in the unit");
+        assert!(environment.insert(name.into(), value).is_some(), "{name} is not in {named}");
     }
     // What systemd adds: the credential, in a folder that nobody else may enter. No home.
     let credential = values("LoadCredential")[0].split(':').next().unwrap().to_owned();
