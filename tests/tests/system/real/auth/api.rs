@@ -11,7 +11,7 @@ use crate::harness::{Run, run};
 
 /// What is held against the document.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-                      response_headers_conformance,response_schema_conformance";
+                      response_headers_conformance,response_schema_conformance,ignored_auth";
 
 /// Something of everything, so that there is something to find.
 fn fill(site: &Site, owner: &str) -> serde_json::Value {

@@ -19,9 +19,14 @@ fn in_a_session(person: &Person, unlocked: bool, script: &str) -> Option<Command
     let walletctl = person.world.walletctl().get_program().to_owned();
     let mut command = person.world.command(bus);
     command.env("XDG_RUNTIME_DIR", &runtime).env("WALLETCTL", walletctl);
-    // Its prompts have nowhere to appear: what would wait for a person does not come back in time.
-    let keyring =
-        if unlocked { "printf session | gnome-keyring-daemon --unlock --components=secrets >/dev/null;" } else { "" };
+    // Whoever asks before the keyring is on the bus has the bus start another one, which nobody unlocks.
+    let keyring = if unlocked {
+        "printf session | gnome-keyring-daemon --unlock --components=secrets >/dev/null; \
+         until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+         string:org.freedesktop.secrets | grep -q true; do sleep 0.1; done;"
+    } else {
+        ""
+    };
     command.args(["--", "sh", "-c", &format!("{keyring} {script}")]);
     Some(command)
 }

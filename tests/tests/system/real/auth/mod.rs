@@ -27,8 +27,12 @@ use super::keycloak::{Keycloak, approves, free_port};
 use crate::harness::{Daemon, Run, World, until, wait};
 
 /// Rates that one test does not reach.
-const UNHURRIED: [(&str, &str); 2] =
-    [("WALLETD_RATE_LIMIT__SIGN_IN__PER_SECOND", "100000"), ("WALLETD_RATE_LIMIT__SIGN_IN__BURST", "100000")];
+const UNHURRIED: [(&str, &str); 4] = [
+    ("WALLETD_RATE_LIMIT__SIGN_IN__PER_SECOND", "100000"),
+    ("WALLETD_RATE_LIMIT__SIGN_IN__BURST", "100000"),
+    ("WALLETD_RATE_LIMIT__CLIENT__PER_SECOND", "100000"),
+    ("WALLETD_RATE_LIMIT__CLIENT__BURST", "100000"),
+];
 
 /// One daemon that takes a Keycloak's tokens.
 pub struct Site {
