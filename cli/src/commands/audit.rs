@@ -40,7 +40,7 @@ pub struct List {
     /// Only by this actor, for example uid:1000
     #[arg(long)]
     actor: Option<Actor>,
-    /// Only of this kind, for example wallet_frozen, sign_in_refused, access_forbidden or configuration_reloaded
+    /// Only of this kind
     #[arg(long)]
     kind: Option<String>,
     /// Only of this request

@@ -165,10 +165,10 @@ fn detail(record: &serde_json::Value) -> String {
     let text = |name: &str| record.get(name).and_then(serde_json::Value::as_str);
     let mut detail = text("reason").unwrap_or_default().to_owned();
     if let Some(count) = record.get("count").and_then(serde_json::Value::as_u64) {
-        detail.push_str(&format!(", {count} times"));
+        detail = format!("{detail}, {count} times");
     }
     if let Some(network) = text("network") {
-        detail.push_str(&format!(" from {network}"));
+        detail = format!("{detail} from {network}");
     }
     detail
 }

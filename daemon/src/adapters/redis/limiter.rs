@@ -204,10 +204,10 @@ impl Shared {
         let refused = usize::try_from(*refused).ok()?.checked_sub(1);
         let mut verdict = Verdict::Allowed { left: 0 };
         for (place, (take, said)) in takes.iter().zip(rest.chunks_exact(2)).enumerate() {
-            let [taken, used] = said else { return None };
-            let taken = u32::try_from(*taken).unwrap_or(0);
+            let [given, used] = said else { return None };
+            let given = u32::try_from(*given).unwrap_or(0);
             let used = u64::try_from(*used).unwrap_or(0).saturating_mul(1_000);
-            let advance = if charge { 0 } else { taken.saturating_sub(take.cost) };
+            let advance = if charge { 0 } else { given.saturating_sub(take.cost) };
             self.leases.add(take, advance, now);
             // What was taken in advance is no use by anybody yet.
             let used = used.saturating_sub(take.rate.of(advance));
