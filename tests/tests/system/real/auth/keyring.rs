@@ -10,7 +10,12 @@ use crate::harness::{Run, run, tool};
 
 /// A command that runs walletctl's words in a desktop session of its own: a D-Bus, and GNOME's keyring in it, unlocked
 /// with a password.
-fn in_a_session(person: &Person, unlocked: bool, script: &str) -> Option<Command> {
+fn in_a_session(person: &Person, script: &str) -> Option<Command> {
+    // Whoever asks before the keyring is on the bus has the bus start another one, which nobody unlocks.
+    const UNLOCKED: &str = "printf session | gnome-keyring-daemon --unlock --components=secrets >/dev/null; \
+                            until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+                            org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; \
+                            do sleep 0.1; done;";
     let what = "the keyring of a desktop session";
     let (bus, _) = (tool("dbus-run-session", what)?, tool("gnome-keyring-daemon", what)?);
     let runtime = person.world.dir.path().join("runtime");
@@ -19,15 +24,7 @@ fn in_a_session(person: &Person, unlocked: bool, script: &str) -> Option<Command
     let walletctl = person.world.walletctl().get_program().to_owned();
     let mut command = person.world.command(bus);
     command.env("XDG_RUNTIME_DIR", &runtime).env("WALLETCTL", walletctl);
-    // Whoever asks before the keyring is on the bus has the bus start another one, which nobody unlocks.
-    let keyring = if unlocked {
-        "printf session | gnome-keyring-daemon --unlock --components=secrets >/dev/null; \
-         until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
-         string:org.freedesktop.secrets | grep -q true; do sleep 0.1; done;"
-    } else {
-        ""
-    };
-    command.args(["--", "sh", "-c", &format!("{keyring} {script}")]);
+    command.args(["--", "sh", "-c", &format!("{UNLOCKED} {script}")]);
     Some(command)
 }
 
@@ -40,7 +37,7 @@ fn is_on_disk(person: &Person, text: &str) -> bool {
 }
 
 fn session(person: &Person, script: &str) -> Option<Run> {
-    Some(run(in_a_session(person, true, script)?, Vec::new()))
+    Some(run(in_a_session(person, script)?, Vec::new()))
 }
 
 #[test]
@@ -48,7 +45,7 @@ fn with_a_keyring_tokens_are_kept_in_it_across_sessions_and_nowhere_else() {
     let Some(site) = Site::new("tokens in a real keyring") else { return };
     let olivia = site.person("olivia");
     let login = "\"$WALLETCTL\" auth login --no-browser --output json";
-    let Some(command) = in_a_session(&olivia, true, login) else { return };
+    let Some(command) = in_a_session(&olivia, login) else { return };
     let login = Waiting::of(command);
     approves(&login.page(), "olivia", &[]).ok();
     assert_eq!(login.ends().data()["storage"], "keyring");
@@ -71,7 +68,7 @@ fn with_a_keyring_tokens_are_kept_in_it_across_sessions_and_nowhere_else() {
 fn without_a_keyring_a_sign_in_is_refused_before_anybody_is_asked_and_the_way_out_is_named() {
     let Some(site) = Site::new("no keyring") else { return };
     let olivia = site.person("olivia");
-    // No session at all, as over SSH and in cron; and one with a bus that nothing is on.
+    // No session at all, as over SSH and in cron.
     let nothing = olivia.world.ctl("auth login --no-browser");
     assert!(nothing.err.contains("--insecure-storage") && !nothing.err.contains("Open "), "{nothing}");
     assert_eq!(nothing.code, 78, "{nothing}");
