@@ -709,7 +709,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "verify" -d 'Verify every record, balance and hash, and the audit trail against the ledger'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l wallet -d 'Only about this wallet' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only by this actor, for example uid:1000' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind, for example wallet_frozen, sign_in_refused, access_forbidden or configuration_reloaded' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l request -d 'Only of this request' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'Only recorded at or after: a date (its start) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l to -d 'Only recorded at or before: a date (its close) or an instant' -r

@@ -21,6 +21,8 @@ use super::{
     wire::{self, Foreign},
 };
 
+/// How far behind a failed call the library says why: it asks for the broker anew first.
+const TOLD: Duration = Duration::from_millis(1_500);
 /// How many offsets before the end are looked at for the last record first; sixteen times as many then.
 const LAST: i64 = 64;
 /// A range so small is read through rather than halved.
@@ -75,8 +77,11 @@ impl Probe {
 
     /// True if a server refused the user, the password or the certificate.
     pub(super) fn was_refused(&self) -> bool {
-        // The library tells through the queue of messages.
-        drop(self.consumer.poll(Duration::ZERO));
+        // The library tells through the queue of messages, a little behind the call that failed.
+        let until = Instant::now() + TOLD;
+        while !self.consumer.context().was_refused() && Instant::now() < until {
+            drop(self.consumer.poll(TOLD / 10));
+        }
         self.consumer.context().was_refused()
     }
 

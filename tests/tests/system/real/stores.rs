@@ -169,7 +169,9 @@ impl Stores {
 
     /// One daemon's way to all of them, with a proxy in front of these.
     pub fn way_through(&self, links: &[&'static str]) -> Way {
-        let settings = self.stack.0.iter().filter(|(name, _)| name.starts_with("WALLETD_") && !name.ends_with("_URL"));
+        // What belongs to the servers: the gateway is for the one daemon that a test wants in front of Keycloak.
+        let ours = |name: &str| ["WALLETD_STORES__", "WALLETD_SERVER__"].iter().any(|start| name.starts_with(start));
+        let settings = self.stack.0.iter().filter(|(name, _)| ours(name));
         let env = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut way = Way { env, links: BTreeMap::new(), turn: None };
         for (store, url) in &self.urls {
