@@ -709,7 +709,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "verify" -d 'Verify every record, balance and hash, and the audit trail against the ledger'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l wallet -d 'Only about this wallet' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only by this actor, for example uid:1000' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind, for example wallet_frozen, sign_in_refused, access_forbidden or configuration_reloaded' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l request -d 'Only of this request' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'Only recorded at or after: a date (its start) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l to -d 'Only recorded at or before: a date (its close) or an instant' -r
@@ -1141,7 +1141,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l tz -d 'Zon
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l context -d 'Context to use' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l servers -d 'Keep the scratch daemon\'s stores on the servers that WALLETD_LEDGER_URL and its like name, in databases of their own that are dropped behind it; what is not named is embedded'
+complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l servers -d 'Keep the scratch daemon\'s stores on the servers that `WALLETD_LEDGER_URL` and its like name, in databases of their own that are dropped behind it; what is not named is embedded'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l running -d 'Measure the daemon of the context instead, and leave wallets and transactions in it'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'

@@ -49,7 +49,7 @@ enum Command {
         /// Which parts of the whole this process does: api, relay, balances, audit [default: all]
         #[arg(long, value_name = "ROLES")]
         roles: Option<String>,
-        /// Listen on this address and port too; beyond loopback a certificate is needed (gateway.cert_file)
+        /// Listen on this address and port too; beyond loopback a certificate is needed (`gateway.cert_file`)
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<String>,
         /// Bring the servers' schemas to the one this program knows before serving

@@ -79,6 +79,9 @@ impl Front {
     }
 
     /// In answers to requests whose line has this text, one text stands for another, as long as it is.
+    ///
+    /// # Panics
+    /// If the two are not equally long.
     pub fn changes(&self, text: &str, from: &str, to: &str) {
         assert_eq!(from.len(), to.len(), "the answer's length is not changed");
         self.rule(text, Rule::Change { from: from.into(), to: to.into() });
@@ -177,7 +180,7 @@ fn serve(state: &State, mut stream: TcpStream, server: SocketAddr) -> io::Result
 }
 
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
-    for at in 0..bytes.len().saturating_sub(from.len()) + 1 {
+    for at in 0..=bytes.len().saturating_sub(from.len()) {
         if bytes[at..].starts_with(from) {
             bytes[at..at + to.len()].copy_from_slice(to);
         }

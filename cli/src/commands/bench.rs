@@ -88,7 +88,7 @@ pub struct Bench {
     /// Where the scratch daemon keeps its files; the folder for temporary files when left out
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Keep the scratch daemon's stores on the servers that WALLETD_LEDGER_URL and its like name, in databases of their
+    /// Keep the scratch daemon's stores on the servers that `WALLETD_LEDGER_URL` and its like name, in databases of their
     /// own that are dropped behind it; what is not named is embedded
     #[arg(long, conflicts_with = "running")]
     servers: bool,

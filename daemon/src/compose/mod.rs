@@ -188,7 +188,7 @@ fn named_engines(stores: BTreeMap<String, String>, limits: &Arc<RateLimits>, con
         if limits.sharing() == Sharing::CutOff
             && let Some(engine) = stores.get_mut("rate limit")
         {
-            engine.push_str(&format!(", which does not answer: this daemon enforces 1/{replicas} of the rates"));
+            *engine = format!("{engine}, which does not answer: this daemon enforces 1/{replicas} of the rates");
         }
         stores
     })

@@ -50,7 +50,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 /// True if a body could not be read because it did not come in time.
 pub(super) fn is_too_slow(rejection: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(rejection), |error| error.source()).any(|error| error.is::<TooSlow>())
+    std::iter::successors(Some(rejection), |error| error.source()).any(<dyn std::error::Error>::is::<TooSlow>)
 }
 
 /// The query string.

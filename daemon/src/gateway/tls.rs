@@ -170,7 +170,7 @@ fn bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
 fn facts(certificate: &CertificateDer<'_>) -> Result<Facts, x509_cert::der::Error> {
     let validity = Parsed::from_der(certificate)?.tbs_certificate.validity;
     let at = |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-    let fingerprint = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = wallet_core::cut::Hash(Sha256::digest(certificate).into()).to_string();
     Ok(Facts { fingerprint, from: at(validity.not_before), until: at(validity.not_after) })
 }
 

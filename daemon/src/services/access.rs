@@ -320,7 +320,7 @@ fn command(event: AccessEvent, network: Option<Network>, counted: Counted) -> Op
     let Counted { count, first_at, last_at } = counted;
     // Both are words of this program: they always read.
     let reason = event.as_str().parse().ok()?;
-    let key = format!("access-{}", uuid::Uuid::now_v7()).parse().ok()?;
+    let key = format!("access-{}", uuid::Uuid::new_v4()).parse().ok()?;
     let access = Access { kind: event.kind(), reason, network, count, first_at, last_at };
     Some(Command { key: ScopedKey { scope: KeyScope::System, key }, action: Action::NoteAccess(access) })
 }

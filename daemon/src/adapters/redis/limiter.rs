@@ -116,7 +116,7 @@ impl RedisLimiter {
         if !self.shared.breaker.may_ask(now) {
             return None;
         }
-        let kept = self.shared.kept(takes, |take| self.shared.leases.portion(take, now));
+        let kept = kept(takes, |take| self.shared.leases.portion(take, now));
         let shared = Arc::clone(&self.shared);
         // A task of its own: an answer that comes too late for this request is good for the next.
         let asked = tokio::spawn(async move { shared.asked(&kept, false).await });
@@ -136,7 +136,7 @@ impl RedisLimiter {
             self.shared.not_asked(takes);
             return;
         };
-        let kept = self.shared.kept(takes, |take| if charge { 0 } else { self.shared.leases.portion(take, now) });
+        let kept = kept(takes, |take| if charge { 0 } else { self.shared.leases.portion(take, now) });
         let (shared, patience) = (Arc::clone(&self.shared), self.patience);
         drop(tokio::spawn(async move {
             let began = Instant::now();
@@ -156,19 +156,20 @@ fn say(what: Say) {
     }
 }
 
-impl Shared {
-    fn kept(&self, takes: &[Take<'_>], besides: impl Fn(&Take<'_>) -> u32) -> Vec<Kept> {
-        let kept = |take: &Take<'_>| Kept {
-            limit: take.limit,
-            whose: take.whose.into(),
-            part: take.part.map(Into::into),
-            rate: take.rate,
-            cost: take.cost,
-            besides: besides(take),
-        };
-        takes.iter().map(kept).collect()
-    }
+/// What was taken or given back, kept until it is sent.
+fn kept(takes: &[Take<'_>], besides: impl Fn(&Take<'_>) -> u32) -> Vec<Kept> {
+    let kept = |take: &Take<'_>| Kept {
+        limit: take.limit,
+        whose: take.whose.into(),
+        part: take.part.map(Into::into),
+        rate: take.rate,
+        cost: take.cost,
+        besides: besides(take),
+    };
+    takes.iter().map(kept).collect()
+}
 
+impl Shared {
     /// The name of a bucket's key. Hashed: names are as long as callers like, and who called is nobody else's business. All
     /// buckets of an owner are in one slot of a cluster, as one script needs them.
     fn key(&self, take: &Take<'_>) -> String {
@@ -227,7 +228,9 @@ impl Shared {
     /// The question was not asked, or not answered: another may be.
     fn not_asked(&self, takes: &[Take<'_>]) {
         let now = Instant::now();
-        takes.iter().for_each(|take| self.leases.add(take, 0, now));
+        for take in takes {
+            self.leases.add(take, 0, now);
+        }
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn decoded(part: &[u8]) -> Result<String, FormError> {
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'+' => b' ',
-            b'%' => match (rest.next().and_then(digit), rest.next().and_then(digit)) {
+            b'%' => match (rest.next().copied().and_then(digit), rest.next().copied().and_then(digit)) {
                 (Some(high), Some(low)) => high << 4 | low,
                 _ => return Err(FormError::Malformed),
             },
@@ -80,8 +80,8 @@ pub(super) fn decoded(part: &[u8]) -> Result<String, FormError> {
     String::from_utf8(bytes).map_err(|_| FormError::Malformed)
 }
 
-fn digit(byte: &u8) -> Option<u8> {
-    char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn encode(text: &mut String, part: &str) {

@@ -222,8 +222,10 @@ impl Keycloak {
                 return Err(oauth("invalid_request", "parameters belong into the body"));
             }
             let form = Form::read(&sent).map_err(|error| oauth("invalid_request", &error.to_string()))?;
-            if route == Route::Token {
-                granted(&form)?;
+            if route == Route::Token
+                && let Some(refused) = refused_grant(&form)
+            {
+                return Err(refused);
             }
             client = client_of(&form, &parts.headers).map_err(|error| oauth("invalid_client", &error.to_string()))?;
             sent = form.written().into();
@@ -354,13 +356,14 @@ fn oauth(error: &str, description: &str) -> Response {
     (StatusCode::BAD_REQUEST, headers, body).into_response()
 }
 
-fn granted(form: &Form) -> Result<(), Response> {
+/// The answer to a grant that is not forwarded; none for one that is.
+fn refused_grant(form: &Form) -> Option<Response> {
     match form.get("grant_type") {
-        Some(grant) if GRANTS.contains(&grant) => Ok(()),
+        Some(grant) if GRANTS.contains(&grant) => None,
         Some(_) => {
-            Err(oauth("unsupported_grant_type", "device_code, refresh_token and client_credentials are forwarded"))
+            Some(oauth("unsupported_grant_type", "device_code, refresh_token and client_credentials are forwarded"))
         }
-        None => Err(oauth("invalid_request", "grant_type is missing")),
+        None => Some(oauth("invalid_request", "grant_type is missing")),
     }
 }
 

@@ -86,7 +86,7 @@ impl Keycloak {
         format!("{}/realms/wallet", self.url)
     }
 
-    /// An endpoint of the realm's OpenID Connect.
+    /// An endpoint of the realm's `OpenID` Connect.
     pub fn endpoint(&self, name: &str) -> String {
         format!("{}/protocol/openid-connect/{name}", self.issuer())
     }

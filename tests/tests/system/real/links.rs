@@ -1,6 +1,15 @@
 //! The network between walletd and each server fails while 32 clients transfer, and heals.
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use serde_json::Value;
 use wallet_tests::proxy::Link;
@@ -42,15 +51,49 @@ fn status_names_an_error(world: &World) -> bool {
     status["projections"].as_array().unwrap().iter().any(|projection| projection["error"].is_string())
 }
 
+/// Somebody on TCP without a token, again and again: the limits of addresses are shared by all daemons, a local user's are not.
+struct Asking {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Asking {
+    fn of(gateway: SocketAddr) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            let mut answered = 0;
+            while !seen.load(Ordering::Relaxed) {
+                let mut stream = TcpStream::connect(gateway).unwrap();
+                let request = b"GET /v1/whoami HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+                stream.write_all(request).unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 429"), "{answer}");
+                answered += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            answered
+        });
+        Self { over, thread }
+    }
+
+    fn stop(self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
 /// The link of something that money does not need: it keeps moving through every fault, and what lags catches up.
 fn money_keeps_moving_without(link: &'static str) {
     let what = format!("a failing link to {link} under load");
     let Some(stores) = Stores::new(&what) else { return };
-    let way = stores.way_through(&[link]);
+    let way = stores.way_through(&[link]).with("WALLETD_LISTEN", "127.0.0.1:0");
     let world = World::having(&way.env);
     let daemon = world.daemon();
     let wallets = load::wallets(&world, "w_", 10);
     world.settles(&what);
+    let asking = (link == "limits").then(|| Asking::of(daemon.tcp()));
     let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
     load.moves(SOME, "before");
     for (name, fault) in FAULTS {
@@ -71,6 +114,9 @@ fn money_keeps_moving_without(link: &'static str) {
         load.moves(SOME, &format!("after {link} was {name}"));
     }
     assert!(way.link(link).taken() > 1, "the daemon goes another way to {link}");
+    if let Some(asking) = asking {
+        assert!(asking.stop() > SOME, "nobody asked over TCP");
+    }
     let tally = load.stop();
     assert!(tally.again.is_empty(), "no client had to try again: {:?}", tally.again);
     world.settles(&what);

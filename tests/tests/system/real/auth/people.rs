@@ -207,7 +207,7 @@ fn a_batch_lasts_longer_than_many_tokens() {
     olivia.signs_in();
     olivia.world.wallet("w_1", "EUR", "0");
     let asked = front.asked(TOKEN);
-    let rows: String = (0..40).map(|row| format!("b-{row},deposit,,w_1,1.00,EUR\n")).collect();
+    let rows = (0..40).map(|row| format!("b-{row},deposit,,w_1,1.00,EUR\n")).collect::<Vec<_>>().concat();
     olivia.world.file("batch.csv", format!("key,op,from,to,amount,asset\n{rows}"));
     slow.set(Link::Slow(Duration::from_millis(150)));
     olivia.world.ctl("batch run batch.csv --chunk 1 --yes").ok();

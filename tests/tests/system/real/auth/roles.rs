@@ -72,9 +72,7 @@ fn a_user_sees_and_spends_what_is_hers_and_cannot_tell_what_else_there_is() {
         uma.world.ctl(line).fails(5, "");
     }
     // Her keys are her own: an operator's key of the same name is another.
-    site.world
-        .ctl(&format!("transfer --from w_else --to w_uma --amount 1 --asset EUR --idempotency-key t-1 --yes"))
-        .ok();
+    site.world.ctl("transfer --from w_else --to w_uma --amount 1 --asset EUR --idempotency-key t-1 --yes").ok();
     assert_eq!(uma.world.balance("w_uma"), "9.00");
 }
 
