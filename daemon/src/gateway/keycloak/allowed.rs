@@ -221,14 +221,14 @@ mod tests {
             for trick in tricks {
                 for at in 0..=path.len() {
                     let (before, after) = path.split_at(at);
-                    let tricky = format!("{before}{trick}{after}");
+                    let made = format!("{before}{trick}{after}");
                     // A dot more within a name is another name, not a trick.
                     if trick == "/." && !after.starts_with('/') && !after.is_empty() {
-                        assert!(get(&tricky).is_err() || tricky.contains("/resources/"), "{tricky:?}");
+                        assert!(get(&made).is_err() || made.contains("/resources/"), "{made:?}");
                         continue;
                     }
-                    assert_eq!(get(&tricky), Err(Refused::Malformed), "{tricky:?}");
-                    assert_eq!(post(&tricky), Err(Refused::Malformed), "{tricky:?}");
+                    assert_eq!(get(&made), Err(Refused::Malformed), "{made:?}");
+                    assert_eq!(post(&made), Err(Refused::Malformed), "{made:?}");
                 }
             }
             assert_eq!(get(&format!("{path}/")), Err(Refused::Malformed), "{path}");

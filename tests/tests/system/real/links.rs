@@ -115,7 +115,7 @@ fn money_keeps_moving_without(link: &'static str) {
     }
     assert!(way.link(link).taken() > 1, "the daemon goes another way to {link}");
     if let Some(asking) = asking {
-        assert!(asking.stop() > SOME, "nobody asked over TCP");
+        assert!(asking.stop() > 0, "nobody asked over TCP");
     }
     let tally = load.stop();
     assert!(tally.again.is_empty(), "no client had to try again: {:?}", tally.again);
