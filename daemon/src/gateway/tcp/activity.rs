@@ -154,7 +154,7 @@ impl Drop for Answering {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60) };
+    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), idle: Duration::from_mins(1) };
     const PAUSE: Duration = Duration::from_millis(30);
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use crate::services::{commits::SubmitError, testing::Direct};
 /// Never again within a test, at once for the first time.
 const ONCE: Pace = Pace { settle: Duration::ZERO, window: Duration::from_hours(24) };
 
+#[expect(clippy::unnecessary_wraps, reason = "an origin may have none")]
 fn network(number: u32) -> Option<Network> {
     Some(Network::of(Ipv4Addr::from_bits(number << 8).into()))
 }

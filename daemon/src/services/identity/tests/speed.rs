@@ -13,7 +13,7 @@ fn worked() -> Duration {
 }
 
 fn line(what: &str, begun: Duration, count: u32) {
-    let each = (worked() - begun) / count;
+    let each = worked().saturating_sub(begun) / count;
     let _ = writeln!(std::io::stderr(), "{what}: {:.1} µs", each.as_secs_f64() * 1e6);
 }
 
