@@ -2,7 +2,8 @@
 //!
 //! This is before authentication, so it trusts nobody: `allowed` is the table of paths, forms are read and written
 //! anew, headers pass by a list, bodies are bounded, redirects stay here, and few requests at a time
-//! go through, one address having a part of them. Keycloak is asked once: nothing is sent again.
+//! go through, one address having a part of them. Keycloak is asked once: nothing is sent again. What was sent is judged to
+//! its end, whether or not its client waits for it: going away is no way to guess for less.
 
 mod allowed;
 mod form;
@@ -12,7 +13,7 @@ mod redirects;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -99,6 +100,21 @@ pub struct Keycloak {
 /// A place among the requests that are with Keycloak.
 type Place = (Share, OwnedSemaphorePermit);
 
+/// An attempt that outlives its request.
+struct Tried {
+    address: IpAddr,
+    route: Route,
+    client: Option<String>,
+    guesses: bool,
+}
+
+impl Tried {
+    fn attempt(&self) -> Attempt<'_> {
+        let Self { address, route, guesses, .. } = *self;
+        Attempt { address, route, client: self.client.as_deref(), guesses }
+    }
+}
+
 /// A request that may go to Keycloak.
 struct Outgoing {
     method: Method,
@@ -167,35 +183,42 @@ impl Keycloak {
     }
 
     /// Forwards a request, or says why not.
-    pub(super) async fn forward(&self, remote: Remote, request: Request) -> Response {
+    pub(super) async fn forward(self: &Arc<Self>, remote: Remote, request: Request) -> Response {
         match self.try_forward(remote, request).await {
             Ok(response) | Err(response) => response,
         }
     }
 
-    async fn try_forward(&self, remote: Remote, request: Request) -> Result<Response, Response> {
+    async fn try_forward(self: &Arc<Self>, remote: Remote, request: Request) -> Result<Response, Response> {
         let route = route(&self.realm, request.method(), request.uri().path()).map_err(refused)?;
         let guesses = route == Route::Login && request.method() == Method::POST
             || route == Route::Code && request.uri().query().is_some();
         let (outgoing, client) = self.outgoing(route, remote, request).await?;
-        let attempt = Attempt { address: remote.address, route, client: client.as_deref(), guesses };
+        let tried = Tried { address: remote.address, route, client, guesses };
         if let Some(guard) = &self.guard {
-            guard.admit(&attempt).await?;
+            guard.admit(&tried.attempt()).await?;
         }
         let busy = |detail| Fault::from(Problem::new("overloaded", detail)).into_response();
         let share = self.shares.take(remote.address);
         let share = share.ok_or_else(|| busy("this address has as many sign-ins under way as one may have"))?;
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| busy("as many sign-ins are under way as may be (keycloak.request_limit)"))?;
-        let answer = self.ask(outgoing).await;
-        let (response, how) = match answer {
-            Ok(answer) => self.answer(&attempt, answer, (share, place)).await,
+        let keycloak = Arc::clone(self);
+        let judged = tokio::spawn(async move { keycloak.judge(outgoing, &tried, (share, place)).await });
+        judged.await.map_err(|_| down(&Down::Cut))
+    }
+
+    /// Asks Keycloak, and tells the guard how it ended. On a task of its own, which no client can end.
+    async fn judge(&self, outgoing: Outgoing, tried: &Tried, place: Place) -> Response {
+        let attempt = tried.attempt();
+        let (response, how) = match self.ask(outgoing).await {
+            Ok(answer) => self.answer(&attempt, answer, place).await,
             Err(error) => (down(&error), Ended::Unknown),
         };
         if let Some(guard) = &self.guard {
             guard.ended(&attempt, how).await;
         }
-        Ok(response)
+        response
     }
 
     /// Reads a request, and makes of it the one that Keycloak gets; with the client that it names.
@@ -220,6 +243,10 @@ impl Keycloak {
         if is_oauth {
             if !query.is_empty() {
                 return Err(oauth("invalid_request", "parameters belong into the body"));
+            }
+            // A client shows who it is in one way (RFC 6749, 2.3); of two Keycloak could read the one that is not read here.
+            if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+                return Err(oauth("invalid_request", "Authorization is there more than once"));
             }
             let form = Form::read(&sent).map_err(|error| oauth("invalid_request", &error.to_string()))?;
             if route == Route::Token
@@ -372,8 +399,11 @@ fn client_of(form: &Form, headers: &HeaderMap) -> Result<Option<String>, FormErr
     if let Some(client) = form.get("client_id") {
         return Ok(Some(client.to_owned()));
     }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(encoded) = given.and_then(|value| value.strip_prefix("Basic ")) else { return Ok(None) };
+    let Some(given) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+    let Some((scheme, encoded)) = given.split_once(' ') else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
     let pair = base64(encoded).ok_or(FormError::Malformed)?;
     let name = pair.split(|byte| *byte == b':').next().unwrap_or_default();
     form::decoded(name).map(Some)

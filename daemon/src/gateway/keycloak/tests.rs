@@ -17,6 +17,9 @@ const DEVICE: &str = "/auth/realms/wallet/protocol/openid-connect/auth/device";
 const LOGIN: &str = "/auth/realms/wallet/login-actions/authenticate";
 const PAGE: &str = "/auth/realms/wallet/device";
 
+/// How long the upstream takes over what is late; below the gateway's time limit.
+const LATE: Duration = Duration::from_millis(400);
+
 /// What an answer of the upstream is, by what the request carries.
 async fn answer(request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -24,6 +27,9 @@ async fn answer(request: Request) -> Response {
     let text = String::from_utf8_lossy(&body).into_owned();
     let asked = format!("{}&{text}", parts.uri.query().unwrap_or_default());
     let wants = |word: &str| asked.contains(word);
+    if wants("late") {
+        tokio::time::sleep(LATE).await;
+    }
     if wants("away") {
         return (StatusCode::FOUND, [(header::LOCATION, "https://evil.example/auth/realms/wallet/device")])
             .into_response();
@@ -85,10 +91,10 @@ async fn upstream() -> SocketAddr {
     address
 }
 
-fn keycloak(address: SocketAddr, guard: &Arc<Seen>) -> Keycloak {
+fn keycloak(address: SocketAddr, guard: &Arc<Seen>) -> Arc<Keycloak> {
     let config = config::Keycloak { url: Some(format!("http://{address}/inner/")), timeout_s: 2, ..Default::default() };
     let keycloak = Keycloak::behind(&config, Some("https://wallet.example")).unwrap().unwrap();
-    keycloak.guarded(Arc::clone(guard) as Arc<dyn Guard>)
+    Arc::new(keycloak.guarded(Arc::clone(guard) as Arc<dyn Guard>))
 }
 
 fn remote() -> Remote {
@@ -250,8 +256,8 @@ async fn the_guard_learns_who_tried_what_and_how_it_ended() {
     let seen = Arc::new(Seen::default());
     let keycloak = keycloak(upstream().await, &seen);
     let mut basic = form(TOKEN, "grant_type=client_credentials");
-    // cron:job, and the secret s.
-    basic.headers_mut().insert("authorization", "Basic Y3JvbiUzQWpvYjpz".parse().unwrap());
+    // cron:job, and the secret s. The scheme's letters may be small (RFC 9110, 11.1).
+    basic.headers_mut().insert("authorization", "basic Y3JvbiUzQWpvYjpz".parse().unwrap());
     for request in [
         form(TOKEN, "grant_type=refresh_token&client_id=walletctl&x=wrong"),
         form(TOKEN, "grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=walletctl&x=pending"),
@@ -280,12 +286,39 @@ async fn the_guard_learns_who_tried_what_and_how_it_ended() {
         ]
     );
     let refuses = Arc::new(Seen { refuses: true, ..Seen::default() });
-    let keycloak = keycloak.guarded(refuses as Arc<dyn Guard>);
+    let keycloak = self::keycloak(upstream().await, &refuses);
     let (status, headers, got) = told(keycloak.forward(remote(), form(DEVICE, "client_id=walletctl")).await).await;
     assert_eq!(
         (status, got["code"].as_str(), headers["retry-after"].to_str().unwrap()),
         (429, Some("rate_limited"), "7")
     );
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_has_tried_all_the_same() {
+    let seen = Arc::new(Seen::default());
+    let keycloak = keycloak(upstream().await, &seen);
+    let guess = form(TOKEN, "grant_type=client_credentials&client_id=cron&x=late-and-wrong");
+    // Not waited for: it is dropped once it has been sent.
+    let asked = tokio::time::timeout(LATE / 2, keycloak.forward(remote(), guess)).await;
+    assert!(asked.is_err());
+    while seen.all.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(*seen.all.lock().unwrap(), ["192.0.2.7 Token cron false Refused"]);
+}
+
+#[tokio::test]
+async fn a_client_shows_who_it_is_once() {
+    let seen = Arc::new(Seen::default());
+    let keycloak = keycloak(upstream().await, &seen);
+    let mut two = form(TOKEN, "grant_type=client_credentials");
+    for pair in ["Basic Y3Jvbjpz", "Basic b3RoZXI6cw=="] {
+        two.headers_mut().append("authorization", pair.parse().unwrap());
+    }
+    let (status, _, got) = told(keycloak.forward(remote(), two).await).await;
+    assert_eq!((status, got["error"].as_str()), (400, Some("invalid_request")));
+    assert!(seen.all.lock().unwrap().is_empty(), "it was not forwarded");
 }
 
 #[tokio::test]
