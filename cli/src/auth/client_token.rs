@@ -1,6 +1,7 @@
 //! Tokens of a client itself, for cron: asked for with a secret or a signature, kept in memory alone.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rsa::{RsaPrivateKey, pkcs1::DecodeRsaPrivateKey as _, traits::PublicKeyParts as _};
 use serde::Serialize;
 use wallet_api::client::Token;
 
@@ -14,6 +15,8 @@ use crate::{env::Env, error::CliError};
 
 /// How long a signed assertion is good: long enough for a slow issuer, useless to whoever finds it later.
 const ASSERTION_LIFE: i64 = 60;
+/// Bits of the smallest RSA key that signs here: what RS256 asks for (RFC 7518, 3.3).
+const MIN_RSA_BITS: usize = 2048;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Asks for a token.
@@ -68,7 +71,7 @@ fn assertion(provider: &Provider, client: &str, pem: &Token, id: Option<&str>) -
     let pem = pem.expose().as_bytes();
     let (algorithm, key) = match EncodingKey::from_ec_pem(pem) {
         Ok(key) => (Algorithm::ES256, key),
-        Err(_) => (Algorithm::RS256, EncodingKey::from_rsa_pem(pem).map_err(|e| e.to_string())?),
+        Err(_) => (Algorithm::RS256, rsa_key(pem)?),
     };
     let mut header = Header::new(algorithm);
     header.kid = id.map(str::to_owned);
@@ -78,8 +81,21 @@ fn assertion(provider: &Provider, client: &str, pem: &Token, id: Option<&str>) -
     jsonwebtoken::encode(&header, &claims, &key).map(Token::new).map_err(|e| e.to_string())
 }
 
+/// A private RSA key, if it is long enough: what is signed by a short one anybody can sign.
+fn rsa_key(pem: &[u8]) -> Result<EncodingKey, String> {
+    let key = EncodingKey::from_rsa_pem(pem).map_err(|e| e.to_string())?;
+    let bits = RsaPrivateKey::from_pkcs1_der(key.as_bytes()).map_err(|e| e.to_string())?.n().bits();
+    if bits < MIN_RSA_BITS {
+        return Err(format!("the RSA key has {bits} bits only"));
+    }
+    Ok(key)
+}
+
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::{DecodingKey, Validation, decode, jwk::Jwk};
+    use rsa::{pkcs1::EncodeRsaPrivateKey as _, pkcs8::EncodePrivateKey as _, rand_core::OsRng};
+
     use super::*;
     use crate::auth::claims::Claims;
 
@@ -90,14 +106,38 @@ OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
 -----END PRIVATE KEY-----
 ";
 
-    #[test]
-    fn an_assertion_names_the_client_and_this_issuer_alone() {
-        let provider = Provider {
+    fn provider() -> Provider {
+        Provider {
             issuer: "https://id.example/realms/w".into(),
             token: "https://id.example/realms/w/token".into(),
             device: None,
             revocation: None,
-        };
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_signs_by_rs256_in_either_form_of_pem_unless_it_is_short() {
+        let key = RsaPrivateKey::new(&mut OsRng, MIN_RSA_BITS).unwrap();
+        let older = key.to_pkcs1_pem(rsa::pkcs8::LineEnding::LF).unwrap();
+        let newer = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).unwrap();
+        let encoding = EncodingKey::from_rsa_der(key.to_pkcs1_der().unwrap().as_bytes());
+        let jwk = Jwk::from_encoding_key(&encoding, Algorithm::RS256).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[provider().issuer]);
+        for pem in [older, newer] {
+            let signed = assertion(&provider(), "cron", &Token::new(pem.as_str()), None).unwrap();
+            let decoding = DecodingKey::from_jwk(&jwk).unwrap();
+            let claims = decode::<serde_json::Value>(signed.expose(), &decoding, &validation).unwrap().claims;
+            assert_eq!((claims["iss"].as_str(), claims["sub"].as_str()), (Some("cron"), Some("cron")));
+        }
+        let short = RsaPrivateKey::new(&mut OsRng, 1024).unwrap().to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).unwrap();
+        let why = assertion(&provider(), "cron", &Token::new(short.as_str()), None).unwrap_err();
+        assert_eq!(why, "the RSA key has 1024 bits only");
+    }
+
+    #[test]
+    fn an_assertion_names_the_client_and_this_issuer_alone() {
+        let provider = provider();
         let signed = assertion(&provider, "cron", &Token::new(EC), Some("k1")).unwrap();
         let header = jsonwebtoken::decode_header(signed.expose()).unwrap();
         assert_eq!((header.alg, header.kid.as_deref()), (Algorithm::ES256, Some("k1")));

@@ -189,8 +189,8 @@ fn the_systemd_unit_does_the_same_with_a_systemd_credential() {
 #[test]
 fn a_client_that_signs_with_its_key_needs_no_secret() {
     let Some(night) = Night::new("private_key_jwt") else { return };
-    let (key, jwk) = key_pair(&night.job, "key.pem");
-    registers(&night.site.keycloak, "cron-key", &jwk);
+    let keys = [Kind::P256, Kind::Rsa].map(|kind| kind.pair(&night.job, kind.name()));
+    registers(&night.site.keycloak, "cron-key", &keys.clone().map(|(_, jwk)| jwk));
     let environment = |key: &Path| {
         BTreeMap::from(
             [
@@ -205,11 +205,21 @@ fn a_client_that_signs_with_its_key_needs_no_secret() {
         )
     };
     let command = "/usr/local/lib/walletctl/nightly /srv/payments/tonight.csv /srv/balances";
-    night.went_well(night.runs(command, &environment(&key)));
-    let (other, _) = key_pair(&night.job, "other.pem");
-    night.runs("walletctl balance w_1", &environment(&other)).exits(4);
+    for (key, _) in &keys {
+        night.went_well(night.runs(command, &environment(key)));
+    }
+    // RSA keys come in an older form as well, which begins with another line.
+    let [(key, _), (rsa, _)] = &keys;
+    let older = night.job.path("older.pem");
+    openssl(&night.job, &["rsa", "-in", rsa.to_str().unwrap(), "-traditional", "-out", older.to_str().unwrap()]);
+    assert!(fs::read_to_string(&older).unwrap().starts_with("-----BEGIN RSA PRIVATE KEY-----"));
+    night.runs("walletctl balance w_1", &environment(&older)).ok();
+    for kind in [Kind::P256, Kind::Rsa] {
+        let (other, _) = kind.pair(&night.job, "other.pem");
+        night.runs("walletctl balance w_1", &environment(&other)).exits(4);
+    }
     // Its tokens live four seconds where the client is `cron-brief`: a night is longer than that.
-    let mut brief = environment(&key);
+    let mut brief = environment(key);
     brief.remove("WALLETCTL_KEY_FILE");
     secret(&night.job.path("brief"), "cron-brief-secret");
     brief.insert("WALLETCTL_SECRET_FILE".into(), night.job.path("brief").to_str().unwrap().into());
@@ -217,31 +227,66 @@ fn a_client_that_signs_with_its_key_needs_no_secret() {
     night.runs("walletctl balance w_1", &brief).ok();
 }
 
-/// A key of P-256 in a file of its own, and its public half as a JWK.
-fn key_pair(world: &World, name: &str) -> (PathBuf, serde_json::Value) {
-    let key = world.path(name);
-    let openssl = |words: &[&str]| {
-        let mut command = Command::new("openssl");
-        command.args(words).current_dir(world.path(""));
-        run(command, Vec::new()).ok()
-    };
-    openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name]);
-    openssl(&["pkey", "-in", name, "-pubout", "-outform", "DER", "-out", "public.der"]);
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    // The point, uncompressed, is what the structure ends with.
-    let der = fs::read(world.path("public.der")).unwrap();
-    let (x, y) = der[der.len() - 64..].split_at(32);
-    let jwk = serde_json::json!({
-        "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": name, "x": base64url(x), "y": base64url(y),
-    });
-    (key, jwk)
+/// What a client signs with.
+#[derive(Clone, Copy)]
+enum Kind {
+    P256,
+    Rsa,
 }
 
-/// Tells Keycloak a client's public key.
-fn registers(keycloak: &Keycloak, client: &str, jwk: &serde_json::Value) {
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "p256.pem",
+            Self::Rsa => "rsa.pem",
+        }
+    }
+
+    /// A key in a file of its own, and its public half as a JWK.
+    fn pair(self, world: &World, name: &str) -> (PathBuf, serde_json::Value) {
+        let key = world.path(name);
+        let (algorithm, option) = match self {
+            Self::P256 => ("EC", "ec_paramgen_curve:P-256"),
+            Self::Rsa => ("RSA", "rsa_keygen_bits:2048"),
+        };
+        openssl(world, &["genpkey", "-algorithm", algorithm, "-pkeyopt", option, "-out", name]);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let jwk = match self {
+            Self::P256 => {
+                openssl(world, &["pkey", "-in", name, "-pubout", "-outform", "DER", "-out", "public.der"]);
+                // The point, uncompressed, is what the structure ends with.
+                let der = fs::read(world.path("public.der")).unwrap();
+                let (x, y) = der[der.len() - 64..].split_at(32);
+                serde_json::json!({
+                    "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": name, "x": base64url(x),
+                    "y": base64url(y),
+                })
+            }
+            Self::Rsa => {
+                let said = openssl(world, &["rsa", "-in", name, "-noout", "-modulus"]);
+                let digits = said.trim().strip_prefix("Modulus=").unwrap();
+                let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+                let modulus: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+                // 65537, as openssl makes them.
+                let (n, e) = (base64url(&modulus), base64url(&[1, 0, 1]));
+                serde_json::json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": n, "e": e})
+            }
+        };
+        (key, jwk)
+    }
+}
+
+fn openssl(world: &World, words: &[&str]) -> String {
+    let mut command = Command::new("openssl");
+    command.args(words).current_dir(world.path(""));
+    run(command, Vec::new()).ok()
+}
+
+/// Tells Keycloak a client's public keys.
+fn registers(keycloak: &Keycloak, client: &str, keys: &[serde_json::Value]) {
     let found = keycloak.admin("GET", &format!("/clients?clientId={client}"), None).ok();
     let mut found = found[0].clone();
-    found["attributes"]["jwks.string"] = serde_json::json!({ "keys": [jwk] }).to_string().into();
+    found["attributes"]["jwks.string"] = serde_json::json!({ "keys": keys }).to_string().into();
     let path = format!("/clients/{}", found["id"].as_str().unwrap());
     keycloak.admin("PUT", &path, Some(&found)).ok();
 }
