@@ -1376,7 +1376,7 @@ _walletctl() {
             fi
             case "${prev}" in
                 --scenario)
-                    COMPREPLY=($(compgen -W "raw singles batches cached points report process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "raw singles batches cached points report tokens process" -- "${cur}"))
                     return 0
                     ;;
                 --duration)

@@ -1121,6 +1121,7 @@ batches\t'Batch files of `--count` rows, and the time until what follows the led
 cached\t'Balances from the cache, by 1, 16, 64 and 256 clients'
 points\t'Balances at random moments and cuts, in four shapes of history, by 1 and 16 readers'
 report\t'Balances of `--wallets` wallets at a moment'
+tokens\t'Over TCP with tokens: what it costs to know and to limit who calls, beside transfers; not of a running daemon'
 process\t'`walletctl balance` as a whole process'"
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l duration -d 'Seconds of each measurement that asks again and again' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand bench" -l count -d 'Rows of a batch file' -r

@@ -1,8 +1,9 @@
 //! The raw limits of the stores, for `walletctl bench`.
 //!
 //! Of the embedded ledger: the same keys and values in a bare fjall loop, one durable batch per so many transfers. No
-//! decisions, no JSON, no hash. Of servers: [`postgres`], [`redis`].
+//! decisions, no JSON, no hash. Of servers: [`postgres`], [`redis`]. And of what is in front of all of it: [`gateway`].
 
+mod gateway;
 mod postgres;
 mod redis;
 mod scratch;
@@ -33,6 +34,8 @@ enum Engine {
     Postgres,
     /// The configured balance cache's
     Redis,
+    /// None: authentication and rate limits of requests over TCP, by themselves
+    Gateway,
 }
 
 /// Arguments of the raw benchmark.
@@ -53,9 +56,12 @@ pub struct BenchRaw {
     /// Transfers of one durable batch
     #[arg(long, default_value_t = 5_000)]
     batch: u64,
-    /// Transfers in all
+    /// Transfers in all; on the gateway: requests
     #[arg(long, default_value_t = 200_000)]
     count: u64,
+    /// On the gateway: a file with a token a line, of the configured issuer
+    #[arg(long, required_if_eq("on", "gateway"))]
+    tokens: Option<PathBuf>,
     /// The longest it takes where it is measured one by one
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -70,6 +76,7 @@ pub fn run(args: &BenchRaw, config: &Config) -> anyhow::Result<String> {
         Engine::Fjall => fjall(args),
         Engine::Postgres => postgres::run(args, config),
         Engine::Redis => redis::run(args, config),
+        Engine::Gateway => gateway::run(args, config),
     }
 }
 

@@ -59,8 +59,13 @@ pub fn folder(given: Option<&Path>) -> Result<TempDir, CliError> {
 }
 
 impl Daemon {
-    /// Starts one with these stores, which are empty.
-    pub async fn start(program: &Path, folder: TempDir, stores: &Stores) -> Result<Self, CliError> {
+    /// Starts one with these stores, which are empty, and these variables besides.
+    pub async fn start(
+        program: &Path,
+        folder: TempDir,
+        stores: &Stores,
+        besides: &[(&str, String)],
+    ) -> Result<Self, CliError> {
         let socket = folder.path().join("walletd.sock");
         let failed = |error: std::io::Error| CliError::usage(format!("{}: {error}", program.display()));
         let log = fs::File::create(folder.path().join("walletd.log")).map_err(failed)?;
@@ -79,6 +84,7 @@ impl Daemon {
             // A signal to the group (Ctrl-C, `timeout`) is for this program, which then stops the daemon.
             .process_group(0);
         stores.lead(&mut command);
+        command.envs(besides.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().map_err(failed)?;
         let mut daemon = Self { socket, pid: child.id(), folder, child: Some(child) };
         let until = Instant::now() + START;

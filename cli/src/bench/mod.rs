@@ -1,17 +1,19 @@
 //! Measuring a daemon: every figure beside its raw limit, from the same run on the same machine.
 //!
-//! The load comes from this process over the daemon's socket, on one thread, with an HTTP client that
-//! does nothing but write a prepared request and read its answer ([`wire`]): what is measured is the
+//! The load comes from this process over the daemon's socket (and over TCP, with [`tokens`]), on one thread, with an HTTP
+//! client that does nothing but write a prepared request and read its answer ([`wire`]): what is measured is the
 //! daemon. Whole programs are measured as whole programs.
 
 pub mod batches;
 pub mod daemon;
+pub mod issuer;
 pub mod load;
 pub mod points;
 pub mod raw;
 pub mod reports;
 pub mod singles;
 pub mod stores;
+pub mod tokens;
 pub mod wire;
 
 use std::time::Duration;
@@ -64,6 +66,12 @@ pub struct Measure {
     pub client_cpu_ns: Option<u64>,
     /// The most the client program had, in KiB, where it is a program of its own.
     pub client_peak_kib: Option<u64>,
+    /// Processor time of the daemon for each beyond that of the route that does nothing, in nanoseconds.
+    pub beyond_ns: Option<u64>,
+    /// What that is of a transfer's processor time, in percent, rounded up; `cpu_ns` where it is measured by itself.
+    pub transfer_percent: Option<u64>,
+    /// What `transfer_percent` is to be below.
+    pub goal_percent: Option<u64>,
 }
 
 impl Measure {
@@ -84,6 +92,22 @@ impl Measure {
     pub fn timed(mut self, times: &Histogram<u64>) -> Self {
         self.p50_us = Some(times.value_at_quantile(0.5));
         self.p99_us = Some(times.value_at_quantile(0.99));
+        self
+    }
+
+    /// Beside the route that does nothing, and with what it takes beyond that.
+    #[must_use]
+    pub fn beyond(mut self, nothing: &Self) -> Self {
+        self.beyond_ns = self.cpu_ns.zip(nothing.cpu_ns).map(|(whole, nothing)| whole.saturating_sub(nothing));
+        self.beside(Some(nothing.per_second))
+    }
+
+    /// With what a part of it takes of a transfer's processor time, all in nanoseconds, and what that is to be below.
+    #[must_use]
+    pub fn of_transfer(mut self, part: Option<u64>, transfer: Option<u64>, goal: u64) -> Self {
+        let whole = transfer.filter(|transfer| *transfer > 0);
+        self.transfer_percent = part.zip(whole).map(|(part, whole)| part.saturating_mul(100).div_ceil(whole));
+        self.goal_percent = Some(goal);
         self
     }
 
@@ -121,6 +145,9 @@ impl Record for Measure {
         "peak_kib",
         "client_cpu_ns",
         "client_peak_kib",
+        "beyond_ns",
+        "transfer_percent",
+        "goal_percent",
     ];
 
     fn cell(&self, column: &str) -> Cell<'_> {
@@ -141,6 +168,9 @@ impl Record for Measure {
             "rss_kib" => Cell::maybe_int(self.rss_kib),
             "peak_kib" => Cell::maybe_int(self.peak_kib),
             "client_peak_kib" => Cell::maybe_int(self.client_peak_kib),
+            "beyond_ns" => Cell::maybe_int(self.beyond_ns),
+            "transfer_percent" => Cell::maybe_int(self.transfer_percent),
+            "goal_percent" => Cell::maybe_int(self.goal_percent),
             _ => Cell::None,
         }
     }

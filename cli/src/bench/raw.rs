@@ -3,10 +3,11 @@
 use std::{
     io::Write as _,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     Measure, note,
@@ -41,14 +42,24 @@ struct Bare {
 
 /// A bare store: the same rows without decisions, JSON and hashes. The arguments say which.
 pub fn bare(stores: &Stores, case: impl Into<String>, args: &[&str]) -> Result<Measure, CliError> {
-    let failed = |why: String| CliError::usage(format!("walletd bench-raw: {why}"));
-    let output = stores.beside("bench-raw").args(args).output().map_err(|error| failed(error.to_string()))?;
+    let mut command = stores.beside("bench-raw");
+    command.args(args);
+    let bare: Bare = answer(command)?;
+    let took = Duration::try_from_secs_f64(bare.seconds).map_err(failed)?;
+    Ok(Measure::of("raw", case, bare.transfers, took))
+}
+
+/// What a command of walletd's raw benchmark answers.
+pub fn answer<T: DeserializeOwned>(mut command: Command) -> Result<T, CliError> {
+    let output = command.output().map_err(failed)?;
     if !output.status.success() {
         return Err(refused(output.status.code(), &output.stderr));
     }
-    let bare: Bare = serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
-    let took = Duration::try_from_secs_f64(bare.seconds).map_err(|error| failed(error.to_string()))?;
-    Ok(Measure::of("raw", case, bare.transfers, took))
+    serde_json::from_slice(&output.stdout).map_err(failed)
+}
+
+fn failed(error: impl std::fmt::Display) -> CliError {
+    CliError::usage(format!("walletd bench-raw: {error}"))
 }
 
 /// The embedded ledger's, in a folder of its own.

@@ -1,31 +1,57 @@
-//! HTTP/1.1 over the daemon's socket with as little between as can be: one connection, one request at a
-//! time, no parsing beyond the status and the length. Good for answers with a length, which all but
+//! HTTP/1.1 over the daemon's socket, or over TCP with a token, with as little between as can be: one connection, one
+//! request at a time, no parsing beyond the status and the length. Good for answers with a length, which all but
 //! streams have.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::UnixStream,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
     time::timeout,
 };
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Either kind of connection.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
 /// A connection.
 pub struct Wire {
-    stream: UnixStream,
+    stream: Box<dyn Stream>,
+    /// The header lines that every request has.
+    headers: String,
     request: Vec<u8>,
     answer: Vec<u8>,
     body: usize,
 }
 
 impl Wire {
-    /// Connects.
+    /// Connects to the socket.
     pub async fn connect(socket: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(socket).await?;
-        Ok(Self { stream, request: Vec::with_capacity(1024), answer: vec![0; 8 << 10], body: 0 })
+        Ok(Self::over(Box::new(UnixStream::connect(socket).await?)))
+    }
+
+    /// Connects over TCP.
+    pub async fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::over(Box::new(stream)))
+    }
+
+    fn over(stream: Box<dyn Stream>) -> Self {
+        let headers = "host: localhost\r\n".to_owned();
+        Self { stream, headers, request: Vec::with_capacity(4 << 10), answer: vec![0; 8 << 10], body: 0 }
+    }
+
+    /// From now on every request shows this token.
+    pub fn show(&mut self, token: &str) {
+        self.headers.clear();
+        self.headers.push_str("host: localhost\r\nauthorization: Bearer ");
+        self.headers.push_str(token);
+        self.headers.push_str("\r\n");
     }
 
     /// GET; the status.
@@ -33,7 +59,9 @@ impl Wire {
         self.request.clear();
         self.request.extend_from_slice(b"GET ");
         self.request.extend_from_slice(path.as_bytes());
-        self.request.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.request.extend_from_slice(b" HTTP/1.1\r\n");
+        self.request.extend_from_slice(self.headers.as_bytes());
+        self.request.extend_from_slice(b"\r\n");
         self.exchange().await
     }
 
@@ -43,7 +71,8 @@ impl Wire {
         self.request.clear();
         write!(
             self.request,
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nidempotency-key: {key}\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\n{}content-type: application/json\r\nidempotency-key: {key}\r\ncontent-length: {}\r\n\r\n",
+            self.headers,
             body.len()
         )?;
         self.request.extend_from_slice(body);

@@ -10,11 +10,13 @@ use crate::{
         Measure, batches,
         daemon::{Daemon, folder, program},
         go_on,
+        issuer::Issuer,
         load::Loader,
         points::{self, Shape},
         raw, reports,
-        singles::{self, Ask},
+        singles::{Ask, Load},
         stores::Stores,
+        tokens::{self, Tokens},
     },
     context::Context,
     env::now,
@@ -52,6 +54,8 @@ pub enum Scenario {
     Points,
     /// Balances of `--wallets` wallets at a moment
     Report,
+    /// Over TCP with tokens: what it costs to know and to limit who calls, beside transfers; not of a running daemon
+    Tokens,
     /// `walletctl balance` as a whole process
     Process,
 }
@@ -109,11 +113,12 @@ pub async fn bench(ctx: &Context, args: Bench) -> Result<(), CliError> {
     let interrupted = || ctx.flight.hold(CliError::new("interrupted", "interrupted"));
     let early = (!args.running).then(interrupted);
     let mut stores = stores(&args, &name)?;
-    let daemon = daemon(ctx, &args, &stores).await?;
+    let issuer = issuer(&args)?;
+    let daemon = daemon(ctx, &args, &stores, issuer.as_ref()).await?;
     let hold = early.unwrap_or_else(interrupted);
     let mut loader = Loader::connect(&daemon.socket, name, ctx.flight.clone()).await?;
     stores.belong_to(&loader.status().await?.ledger_id);
-    let mut run = Run { ctx, args: &args, daemon, stores, loader, done: Vec::new() };
+    let mut run = Run { ctx, args: &args, daemon, stores, issuer, loader, done: Vec::new() };
     let mut result = run.all().await;
     let Run { mut daemon, stores, done, .. } = run;
     if let (Err(error), Some(words)) = (&mut result, daemon.last_words()) {
@@ -143,10 +148,26 @@ fn stores(args: &Bench, name: &str) -> Result<Stores, CliError> {
     Stores::on_servers(&program, &name.replace('-', "_"), variables)
 }
 
-async fn daemon(ctx: &Context, args: &Bench, stores: &Stores) -> Result<Daemon, CliError> {
+/// The issuer that a scratch daemon is to believe, if tokens are to be measured. Whom a running daemon believes is not ours
+/// to say.
+fn issuer(args: &Bench) -> Result<Option<Issuer>, CliError> {
+    if args.running && args.scenario.contains(&Scenario::Tokens) {
+        return Err(CliError::usage("--scenario tokens: a running daemon does not believe tokens that are made here")
+            .hint("Leave --running out: a scratch daemon does."));
+    }
+    let wanted = !args.running && wants(args, Scenario::Tokens);
+    wanted.then(Issuer::start).transpose()
+}
+
+fn wants(args: &Bench, scenario: Scenario) -> bool {
+    args.scenario.is_empty() || args.scenario.contains(&scenario)
+}
+
+async fn daemon(ctx: &Context, args: &Bench, stores: &Stores, issuer: Option<&Issuer>) -> Result<Daemon, CliError> {
     let folder = folder(args.dir.as_deref())?;
     if !args.running {
-        return Daemon::start(&program(args.walletd.as_deref())?, folder, stores).await;
+        let besides = issuer.map(tokens::variables).unwrap_or_default();
+        return Daemon::start(&program(args.walletd.as_deref())?, folder, stores, &besides).await;
     }
     ctx.allow_write()?;
     ctx.confirm(args.yes, "Measure the running daemon, and leave wallets and transactions in it?", None)?;
@@ -162,6 +183,7 @@ struct Run<'a> {
     args: &'a Bench,
     daemon: Daemon,
     stores: Stores,
+    issuer: Option<Issuer>,
     loader: Loader,
     done: Vec<Measure>,
 }
@@ -188,6 +210,9 @@ impl Run<'_> {
             let measure = reports::all_wallets(&self.daemon.socket, &mut self.loader, self.args.wallets).await?;
             self.add(measure)?;
         }
+        if self.wants(Scenario::Tokens) {
+            self.tokens().await?;
+        }
         if self.wants(Scenario::Process) {
             self.loader.wallets("process", 1).await?;
             let wallet = self.loader.wallet("process", 0);
@@ -198,7 +223,11 @@ impl Run<'_> {
     }
 
     fn wants(&self, scenario: Scenario) -> bool {
-        self.args.scenario.is_empty() || self.args.scenario.contains(&scenario)
+        wants(self.args, scenario)
+    }
+
+    fn load(&self, clients: u64) -> Load<'_> {
+        Load { daemon: &self.daemon, clients, lasting: self.lasting(), flight: &self.ctx.flight }
     }
 
     fn lasting(&self) -> Duration {
@@ -230,10 +259,8 @@ impl Run<'_> {
             }
         }
         for clients in CLIENTS {
-            let before = self.daemon.cpu_ms();
-            let measure =
-                singles::run(&self.daemon.socket, clients, self.lasting(), Ask::Nothing, &self.ctx.flight).await?;
-            self.add(measure.cpu(before, self.daemon.cpu_ms()))?;
+            let measure = self.load(clients).run(Ask::Nothing).await?;
+            self.add(measure)?;
         }
         if self.stores.balances() {
             let seconds = self.args.duration.to_string();
@@ -275,9 +302,7 @@ impl Run<'_> {
             self.note(&format!("transfers by {clients} clients"));
             let keys = format!("{}-{clients}", self.loader.name);
             let ask = Ask::Transfer { wallets: &wallets, count: 1_000, keys: &keys };
-            let before = self.daemon.cpu_ms();
-            let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
-            let measure = measure.cpu(before, self.daemon.cpu_ms());
+            let measure = self.load(clients).run(ask).await?;
             // One client alone waits for the disk; many wait for the edge. On a server: for as many of its transactions.
             let limit = match clients {
                 1 if self.stores.ledger() => self.case(&raw::one_by_one(1, ONE_BY_ONE)),
@@ -318,15 +343,27 @@ impl Run<'_> {
         for clients in CLIENTS {
             self.note(&format!("cached balances by {clients} clients"));
             let ask = Ask::Cached { wallets: &wallets, count: 1_000 };
-            let before = self.daemon.cpu_ms();
-            let measure = singles::run(&self.daemon.socket, clients, self.lasting(), ask, &self.ctx.flight).await?;
-            let measure = measure.cpu(before, self.daemon.cpu_ms());
+            let measure = self.load(clients).run(ask).await?;
             let limit = if self.stores.balances() {
                 self.limit(|raw| raw.case == GET && raw.clients == Some(clients))
             } else {
                 self.nothing(clients)
             };
             self.add(measure.beside(limit))?;
+        }
+        Ok(())
+    }
+
+    async fn tokens(&mut self) -> Result<(), CliError> {
+        let Some(issuer) = &self.issuer else { return Ok(()) };
+        self.note("tokens over TCP");
+        self.loader.wallets("token", 1_000).await?;
+        let wallets = format!("{}-token", self.loader.name);
+        let (daemon, stores, flight) = (&self.daemon, &self.stores, &self.ctx.flight);
+        let lasting = self.lasting();
+        let tokens = Tokens { daemon, stores, issuer, wallets: &wallets, count: 1_000, lasting, flight };
+        for measure in tokens.measure().await? {
+            self.add(measure)?;
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ fn issuer(auth: &Auth) -> Result<Option<Reached>, OpenError> {
 }
 
 /// What verifies tokens, and what keeps its keys fresh.
-pub(super) fn tokens(auth: &Auth, clock: Arc<dyn Clock>) -> Result<Option<Believed>, OpenError> {
+pub(crate) fn tokens(auth: &Auth, clock: Arc<dyn Clock>) -> Result<Option<Believed>, OpenError> {
     let Some((place, documents)) = issuer(auth)? else { return Ok(None) };
     let issuer = Issuer::new(place, documents);
     let expected = Expected { audience: auth.audience.clone(), clients: auth.clients.clone() };

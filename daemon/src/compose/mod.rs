@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wallet_core::ports::{Rate, RateLimiter, Sharing};
 
+pub(crate) use self::identity::tokens;
 pub use self::schemas::{migrate, schemas};
 pub(crate) use self::stores::connection;
 pub use self::stores::{Opening, Places, Stores, ledger_options, ledger_server, open};
@@ -237,7 +238,7 @@ fn edge(
 }
 
 /// The limits: of this process for the socket, and for TCP those that all replicas share, if there is a server for it.
-async fn rate_limits(config: &Config, ledger: &str, http: &Http) -> anyhow::Result<RateLimits> {
+pub(crate) async fn rate_limits(config: &Config, ledger: &str, http: &Http) -> anyhow::Result<RateLimits> {
     let local: Arc<dyn RateLimiter> = Arc::new(LocalLimiter::default());
     let limit = &config.rate_limit;
     let shared: Arc<dyn RateLimiter> = match stores::connection("limits", &config.stores.limits)? {

@@ -58,6 +58,60 @@ fn a_short_run_measures_everything_beside_its_limit_and_leaves_nothing() {
 }
 
 #[test]
+fn tokens_are_measured_over_tcp_beside_transfers_and_the_route_that_does_nothing() {
+    let world = with_scratch();
+    let done = measures(world.ctl(&format!("{SHORT} --scenario tokens")));
+    check_tokens(&done);
+    assert_eq!(leftovers(&world), Vec::<String>::new());
+}
+
+/// The figures of the scenario tokens: all there, nothing refused, each with what it is compared with.
+pub fn check_tokens(done: &[Value]) {
+    let tokens = of(done, "tokens");
+    let case = |name: &str| {
+        let mut found = tokens.iter().filter(|one| one["case"].as_str().unwrap().contains(name));
+        let (Some(one), None) = (found.next(), found.next()) else { panic!("not one {name} in {tokens:?}") };
+        (*one).clone()
+    };
+    for name in
+        ["socket: GET /healthz", "TCP: GET /healthz", "socket: transfers", "TCP: transfers", "whoami, tokens seen"]
+    {
+        let measure = case(name);
+        assert!(measure["per_second"].as_u64().unwrap() > 0 && measure["errors"] == 0, "{measure}");
+        assert!(measure["clients"] == 64 && measure["cpu_ns"].is_u64(), "{measure}");
+    }
+    for algorithm in ["RS256", "ES256"] {
+        let (alone, asked) = (
+            case(&format!("by themselves, new tokens, {algorithm}")),
+            case(&format!("whoami, new tokens, {algorithm}")),
+        );
+        for measure in [alone, asked] {
+            assert!(
+                measure["count"] == 1_000 && measure["errors"] == 0 && measure["cpu_ns"].as_u64().unwrap() > 0,
+                "{measure}"
+            );
+        }
+    }
+    for name in ["TCP: transfers", "whoami, tokens seen"] {
+        let measure = case(name);
+        assert!(measure["limit_per_second"].is_u64() && measure["beyond_ns"].is_u64(), "{measure}");
+    }
+    // How much it is depends on the machine; that it is said beside its goal does not.
+    for name in ["by themselves, a token seen before", "whoami, tokens seen"] {
+        let measure = case(name);
+        assert!(measure["transfer_percent"].is_u64() && measure["goal_percent"] == 10, "{measure}");
+    }
+}
+
+#[test]
+fn a_running_daemon_is_not_measured_with_tokens_that_it_does_not_know() {
+    let world = World::new();
+    let _daemon = world.daemon();
+    let told = world.ctl("bench --running --yes --scenario tokens --duration 1 -o json");
+    told.fails(2, "does not believe tokens that are made here");
+}
+
+#[test]
 fn a_scratch_daemon_never_meets_the_stores_of_the_environment() {
     let world = with_scratch();
     let mut command = world.walletctl();

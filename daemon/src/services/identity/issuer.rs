@@ -234,7 +234,7 @@ impl Issuer {
     }
 
     /// Reads the keys once; false if that failed.
-    pub(super) async fn refresh(&self) -> bool {
+    pub async fn refresh(&self) -> bool {
         let flight = Arc::clone(&self.flight).lock_owned().await;
         self.attempt(flight).await
     }

@@ -1,7 +1,7 @@
 //! The benchmark on real servers: databases of its own, dropped behind it.
 
 use crate::{
-    bench::{measures, of},
+    bench::{check_tokens, measures, of},
     harness::{World, run},
 };
 
@@ -15,7 +15,9 @@ fn a_benchmark_on_servers_measures_beside_their_limits_and_leaves_no_database() 
     let world = World::new();
     let mut command = world.walletctl();
     command.envs(stack.all());
-    command.args("bench --servers --scenario raw,singles,batches,cached --duration 1 --count 2000 -o json".split(' '));
+    command.args(
+        "bench --servers --scenario raw,singles,batches,cached,tokens --duration 1 --count 2000 -o json".split(' '),
+    );
     let done = measures(run(command, Vec::new()));
     for scenario in ["singles", "batches", "cached"] {
         for measure in of(&done, scenario) {
@@ -23,6 +25,7 @@ fn a_benchmark_on_servers_measures_beside_their_limits_and_leaves_no_database() 
             assert!(measure["limit_per_second"].as_u64().unwrap() > 0, "{measure}");
         }
     }
+    check_tokens(&done);
     let raw: Vec<_> = of(&done, "raw").iter().map(|one| one["case"].as_str().unwrap().to_owned()).collect();
     for case in [
         "bare store, 1000 a commit",
