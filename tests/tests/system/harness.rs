@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing a test runs takes longer; what does, hangs.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Where the programs are: beside this test, in the folder of its profile.
 pub fn programs() -> PathBuf {

@@ -8,6 +8,7 @@ mod cron;
 mod gateway;
 mod keyring;
 mod people;
+mod readme;
 mod realm;
 mod roles;
 mod security;
