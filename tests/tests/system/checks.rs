@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use rust_decimal::Decimal;
 
+use wallet_tests::expect::{self, Expected, Row, Wallet};
+
 use crate::harness::{World, rows, run, tool};
 
 /// Files in one directory, as the sample's generator and the converter of the bank data write them.
@@ -276,16 +278,60 @@ pub fn the_whole_job(dataset: &Dataset, world: &World) {
     assert_eq!(daemon.stop(), 0);
 }
 
-/// The rows in any order give the same closing balances, when no limit forbids any.
+/// What these rows alone come to, by the tests' own ledger.
+fn folded(wallets: &str, batch: &[BTreeMap<String, String>]) -> Expected {
+    let day = |moment: &str| moment[..10].to_owned();
+    let wallets: Vec<_> = rows(wallets)
+        .into_iter()
+        .map(|row| Wallet {
+            id: row["id"].clone(),
+            asset: row["asset"].clone(),
+            floor: None,
+            opened: day(&row["opened_at"]),
+        })
+        .collect();
+    let of = |row: &BTreeMap<String, String>| Row {
+        key: row["key"].clone(),
+        from: row["from"].clone(),
+        to: row["to"].clone(),
+        amount: row["amount"].parse().unwrap(),
+        asset: row["asset"].clone(),
+        day: day(&row["effective_at"]),
+    };
+    // Balances are compared as numbers.
+    expect::fold(&wallets, &batch.iter().map(of).collect::<Vec<_>>(), |_| 2)
+}
+
+/// The rows in any order give the same closing balances, when no limit forbids any; and after each row it is known what the
+/// rows up to it come to, whatever came late behind it.
 pub fn any_order(dataset: &Dataset, world: &World) {
     let _daemon = world.daemon();
-    world.file("wallets.csv", unlimited(&dataset.wallets));
-    world.file("batch.csv", shuffled(&dataset.batch));
+    let (wallets, batch) = (unlimited(&dataset.wallets), shuffled(&dataset.batch));
+    world.file("wallets.csv", &wallets);
+    world.file("batch.csv", &batch);
     world.ctl("wallet import wallets.csv --yes").ok();
+    let opened = world.head();
     let run = world.ctl("batch run batch.csv --yes");
     assert!([0, 8].contains(&run.code), "{run}");
     dataset.check_balances(world);
     dataset.check_history(world);
+
+    let (batch, dates) = (rows(&batch), dataset.dates());
+    for count in [1, batch.len() / 3, batch.len() * 2 / 3, batch.len() - 1] {
+        let expected = folded(&wallets, &batch[..count]);
+        let seq = opened + u64::try_from(count - expected.refusals()).unwrap();
+        for date in [&dates[0], &dates[dates.len() / 2], &dates[dates.len() - 1]] {
+            let report = world.ctl(&format!("balance --all-wallets --at {date} --known-at {seq} -o csv")).ok();
+            let number = |text: &str| text.parse::<Decimal>().unwrap();
+            let found: BTreeMap<String, Decimal> =
+                rows(&report).into_iter().map(|row| (row["wallet"].clone(), number(&row["balance"]))).collect();
+            let known: BTreeMap<String, Decimal> =
+                expected.wallets().map(|id| (id.to_owned(), number(&expected.balance(id, date)))).collect();
+            let differs: Vec<_> =
+                known.iter().filter(|(id, balance)| found.get(*id) != Some(balance)).take(3).collect();
+            assert!(differs.is_empty() && found.len() == known.len(), "at {date} after {count} rows: {differs:?}");
+        }
+    }
     world.ctl("audit verify").ok();
 }
 
