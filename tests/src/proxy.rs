@@ -27,6 +27,12 @@ use tokio::{
 const PIECE: usize = 16 * 1024;
 /// How long the proxied server may take to accept.
 const CONNECT: Duration = Duration::from_secs(2);
+/// Connections that may wait to be accepted: more than any test makes at a time.
+const QUEUE: i32 = 1_024;
+/// A queue for none is full with fewer than this.
+const FULL: usize = 16;
+/// A connection that is not made by then will not be made: on loopback that takes microseconds.
+const UNANSWERED: Duration = Duration::from_millis(200);
 
 /// How the link behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +47,18 @@ pub enum Link {
     Silent,
     /// Every piece arrives so much later, in each direction.
     Slow(Duration),
+    /// Packets vanish: nothing passes, nothing ends, and who connects is not answered. What was open before stays so for
+    /// good, as behind a router that has forgotten it; what comes after the link is healed passes.
+    BlackHole,
 }
 
-/// How the link behaves, and how often it was cut: what was open before a cut has ended, however soon it was healed.
+/// How the link behaves; how often it was cut: what was open before a cut has ended, however soon it was healed; and how
+/// often it was a black hole, which nothing that was open before gets out of.
 #[derive(Clone, Copy)]
 struct Now {
     link: Link,
     cuts: u64,
+    holes: u64,
 }
 
 /// What a trap lets happen to the piece it waits for.
@@ -91,7 +102,8 @@ impl Proxy {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let link = watch::Sender::new(Now { link: Link::Whole, cuts: 0 });
+        let queue = listener.try_clone()?;
+        let link = watch::Sender::new(Now { link: Link::Whole, cuts: 0, holes: 0 });
         let trap = Set::default();
         let taken = Arc::<AtomicU64>::default();
         let way = Way { link: link.clone(), trap: Arc::clone(&trap), taken: Arc::clone(&taken) };
@@ -100,7 +112,7 @@ impl Proxy {
         let thread = std::thread::Builder::new().name(format!("proxy-{port}")).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, server, way) => {}
+                    () = accept(listener, queue, server, way) => {}
                     _ = stopped.wait_for(|stop| *stop) => {}
                 }
             });
@@ -120,7 +132,10 @@ impl Proxy {
 
     /// Makes the link behave so from now on.
     pub fn set(&self, link: Link) {
-        self.link.send_modify(|now| *now = Now { link, cuts: now.cuts + u64::from(link == Link::Cut) });
+        let count = |what| u64::from(link == what);
+        self.link.send_modify(|now| {
+            *now = Now { link, cuts: now.cuts + count(Link::Cut), holes: now.holes + count(Link::BlackHole) };
+        });
     }
 
     /// Makes the link fall silent at the first piece from a client that fits. [`Proxy::sprung`] says when.
@@ -167,12 +182,41 @@ impl Way {
     }
 }
 
-async fn accept(listener: StdListener, server: SocketAddr, way: Way) {
+async fn accept(listener: StdListener, queue: StdListener, server: SocketAddr, way: Way) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
-    while let Ok((client, _)) = listener.accept().await {
-        way.taken.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(carry(client, server, way.clone()));
+    let mut link = way.link.subscribe();
+    let mut fillers = Vec::new();
+    loop {
+        let taken = tokio::select! {
+            hole = link.wait_for(|now| now.link == Link::BlackHole) => { drop(hole); None }
+            taken = listener.accept() => Some(taken),
+        };
+        match taken {
+            None => fillers = shut(&queue, &mut link).await,
+            Some(Ok((client, from))) if !fillers.contains(&from) => {
+                way.taken.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(carry(client, server, way.clone()));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return,
+        }
     }
+}
+
+/// Lets nobody connect while the link is a black hole: the queue of those that wait to be accepted is full, and the kernel
+/// answers nobody else. Gives the addresses of those that filled it.
+async fn shut(queue: &StdListener, link: &mut watch::Receiver<Now>) -> Vec<SocketAddr> {
+    let _ = rustix::net::listen(queue, 0);
+    let Ok(address) = queue.local_addr() else { return Vec::new() };
+    let mut fillers = Vec::new();
+    while fillers.len() < FULL
+        && let Ok(Ok(filler)) = tokio::time::timeout(UNANSWERED, TcpStream::connect(address)).await
+    {
+        fillers.push(filler);
+    }
+    drop(link.wait_for(|now| now.link != Link::BlackHole).await);
+    let _ = rustix::net::listen(queue, QUEUE);
+    fillers.iter().filter_map(|filler| filler.local_addr().ok()).collect()
 }
 
 /// One connection, both ways, until it ends.
@@ -180,6 +224,11 @@ async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
     let mut link = way.link.subscribe();
     // While nothing passes, not even the connection is made.
     let Ok(born) = link.wait_for(|now| now.link != Link::Silent).await.map(|now| *now) else { return };
+    if born.link == Link::BlackHole {
+        // Accepted at the very moment, and lost like what was open before.
+        drop(link.wait_for(|now| now.cuts != born.cuts).await);
+        return;
+    }
     if born.link == Link::Cut {
         return;
     }
@@ -190,8 +239,8 @@ async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = upstream.into_split();
-    let there = pump(from_client, to_server, way.clone(), born.cuts, false);
-    let back = pump(from_server, to_client, way, born.cuts, true);
+    let there = pump(from_client, to_server, way.clone(), born, false);
+    let back = pump(from_server, to_client, way, born, true);
     tokio::select! {
         ((), ()) = async { tokio::join!(there, back) } => {}
         _ = link.wait_for(|now| now.cuts != born.cuts) => {}
@@ -199,7 +248,7 @@ async fn carry(client: TcpStream, server: SocketAddr, way: Way) {
 }
 
 /// One direction. `back`: from the server to the client.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, cuts: u64, back: bool) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, born: Now, back: bool) {
     let mut link = way.link.subscribe();
     let mut piece = vec![0; PIECE];
     let mut closed = false;
@@ -228,22 +277,51 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, cuts: u
         }
         let at_once = !back && way.springs(&piece[..count]) == Some(Spring::After);
         // A way back that was closed stays closed on this connection.
-        if !closed && ((!at_once && !arrive(&mut link, cuts).await) || to.write_all(&piece[..count]).await.is_err()) {
-            break;
+        if closed {
+            continue;
         }
+        let fate = if at_once { Fate::Arrives } else { arrive(&mut link, born).await };
+        match fate {
+            Fate::Arrives if to.write_all(&piece[..count]).await.is_ok() => {}
+            Fate::Arrives | Fate::Ends => break,
+            Fate::Vanishes => {}
+        }
+    }
+    if link.borrow().holes != born.holes {
+        // Nobody hears of the end either.
+        drop(link.wait_for(|now| now.cuts != born.cuts).await);
     }
     drop(to.shutdown().await);
 }
 
-/// Waits as long as the link makes a piece wait; false if it never arrives, since its connection was cut meanwhile.
-async fn arrive(link: &mut watch::Receiver<Now>, cuts: u64) -> bool {
+/// What becomes of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    /// Its connection was cut.
+    Ends,
+    /// It is lost, and its connection stays open.
+    Vanishes,
+}
+
+/// Waits as long as the link makes a piece wait.
+async fn arrive(link: &mut watch::Receiver<Now>, born: Now) -> Fate {
     let now = link.borrow().link;
     match now {
         Link::Slow(delay) => tokio::time::sleep(delay).await,
-        Link::Silent => drop(link.wait_for(|now| now.link != Link::Silent || now.cuts != cuts).await),
-        Link::Whole | Link::HalfClosed | Link::Cut => {}
+        Link::Silent => {
+            drop(link.wait_for(|now| now.link != Link::Silent || now.cuts != born.cuts).await);
+        }
+        Link::Whole | Link::HalfClosed | Link::Cut | Link::BlackHole => {}
     }
-    link.borrow().cuts == cuts
+    let now = *link.borrow();
+    if now.cuts != born.cuts {
+        Fate::Ends
+    } else if now.holes != born.holes {
+        Fate::Vanishes
+    } else {
+        Fate::Arrives
+    }
 }
 
 #[cfg(test)]
@@ -276,6 +354,22 @@ mod tests {
         address
     }
 
+    /// A server that gives each byte back and tells which came, and a proxy in front of it.
+    fn recorded() -> (Proxy, std::sync::mpsc::Receiver<u8>) {
+        let (tell, told) = std::sync::mpsc::channel();
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::to(listener.local_addr().unwrap()).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                tell.send(byte[0]).unwrap();
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        (proxy, told)
+    }
+
     fn connect(proxy: &Proxy) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -289,11 +383,17 @@ mod tests {
         Ok((stream.read(&mut answer)? == 1).then_some(answer[0]))
     }
 
-    #[test]
-    fn a_whole_link_passes_everything_and_a_cut_one_nothing_until_it_is_healed() {
+    /// A proxy in front of [`server`], and a connection that has its first answer.
+    fn answering() -> (Proxy, TcpStream) {
         let proxy = Proxy::to(server()).unwrap();
         let mut open = connect(&proxy);
         assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        (proxy, open)
+    }
+
+    #[test]
+    fn a_whole_link_passes_everything_and_a_cut_one_nothing_until_it_is_healed() {
+        let (proxy, mut open) = answering();
         proxy.set(Link::Cut);
         let mut end = [0];
         assert!(!open.read(&mut end).is_ok_and(|count| count > 0));
@@ -305,17 +405,7 @@ mod tests {
 
     #[test]
     fn over_a_half_closed_link_requests_arrive_and_answers_do_not() {
-        let (tell, told) = std::sync::mpsc::channel();
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let proxy = Proxy::to(listener.local_addr().unwrap()).unwrap();
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut byte = [0];
-            while stream.read(&mut byte).is_ok_and(|count| count == 1) {
-                tell.send(byte[0]).unwrap();
-                stream.write_all(&byte).unwrap();
-            }
-        });
+        let (proxy, told) = recorded();
         let mut open = connect(&proxy);
         assert_eq!(ask(&mut open, 1).unwrap(), Some(1));
         assert_eq!(told.recv().unwrap(), 1);
@@ -326,9 +416,7 @@ mod tests {
 
     #[test]
     fn over_a_silent_link_nothing_comes_and_nothing_ends_and_all_of_it_comes_later() {
-        let proxy = Proxy::to(server()).unwrap();
-        let mut open = connect(&proxy);
-        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        let (proxy, mut open) = answering();
         proxy.set(Link::Silent);
         assert_eq!(ask(&mut open, 3).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         proxy.heal();
@@ -340,17 +428,7 @@ mod tests {
     #[test]
     fn a_trap_stops_what_it_waits_for_before_it_arrives_or_its_answer() {
         for (spring, told) in [(Spring::Before, None), (Spring::After, Some(7))] {
-            let (tell, heard) = std::sync::mpsc::channel();
-            let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let proxy = Proxy::to(listener.local_addr().unwrap()).unwrap();
-            std::thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut byte = [0];
-                while stream.read(&mut byte).is_ok_and(|count| count == 1) {
-                    tell.send(byte[0]).unwrap();
-                    stream.write_all(&byte).unwrap();
-                }
-            });
+            let (proxy, heard) = recorded();
             let mut open = connect(&proxy);
             proxy.trap(spring, |piece| piece.contains(&7));
             assert_eq!(ask(&mut open, 1).unwrap(), Some(1));
@@ -363,9 +441,7 @@ mod tests {
 
     #[test]
     fn what_is_held_when_the_link_is_cut_never_arrives_however_soon_it_is_healed() {
-        let proxy = Proxy::to(server()).unwrap();
-        let mut open = connect(&proxy);
-        assert_eq!(ask(&mut open, 1).unwrap(), Some(2));
+        let (proxy, mut open) = answering();
         proxy.set(Link::Silent);
         open.write_all(&[3]).unwrap();
         std::thread::sleep(Duration::from_millis(50));
@@ -374,6 +450,20 @@ mod tests {
         let mut late = [0];
         assert!(!open.read(&mut late).is_ok_and(|count| count > 0));
         assert_eq!(ask(&mut connect(&proxy), 5).unwrap(), Some(6));
+    }
+
+    #[test]
+    fn a_black_hole_answers_nobody_and_gives_nothing_back_but_lets_through_who_comes_after_it() {
+        let (proxy, mut open) = answering();
+        proxy.set(Link::BlackHole);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, proxy.port()));
+        let knock = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).map_err(|error| error.kind());
+        while knock().is_ok() {}
+        assert_eq!(knock().unwrap_err(), std::io::ErrorKind::TimedOut);
+        assert_eq!(ask(&mut open, 3).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        proxy.heal();
+        assert_eq!(ask(&mut open, 5).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        assert_eq!(ask(&mut connect(&proxy), 7).unwrap(), Some(8));
     }
 
     #[test]

@@ -9,8 +9,7 @@ use serde_json::Value;
 use wallet_tests::proxy::{Link, Spring};
 
 use super::{
-    links::account_for,
-    load::{self, Load},
+    busy::{Busy, CLIENTS},
     money,
     own::Own,
     servers::messages,
@@ -18,63 +17,52 @@ use super::{
 };
 use crate::harness::{World, finish, until};
 
-const CLIENTS: usize = 32;
-const SOME: u64 = 300;
-
 /// A server that money does not need is killed and comes back.
-fn money_keeps_moving_without(server: &str, store: &str) {
+fn money_keeps_moving_without(server: &str) {
     let what = format!("kill -9 of {server} under load");
     let Some(shared) = Stack::of(&what) else { return };
     let own = Own::up(&[server]);
     let stores = Stores::on(own.instead_of(&shared));
-    let world = World::having(&stores.way().env);
-    let daemon = world.daemon();
-    let wallets = load::wallets(&world, "w_", 10);
-    world.settles(&what);
-    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
-    load.moves(SOME, "before");
+    let way = stores.way();
+    let mut busy = Busy::on(&what, stores, way);
     own.kill(server);
-    load.moves(SOME, &format!("without {server}"));
+    busy.moves(&format!("without {server}"));
     std::thread::sleep(Duration::from_secs(2));
-    load.moves(SOME, &format!("after a while without {server}"));
+    busy.moves(&format!("after a while without {server}"));
     own.again(server);
-    load.moves(SOME, &format!("with {server} again"));
-    let tally = load.stop();
-    assert!(tally.again.is_empty(), "no client had to try again for {store}: {:?}", tally.again);
-    world.settles(&what);
-    account_for(&stores, &tally, "l");
-    world.ctl("audit verify --stores").ok();
-    assert_eq!(daemon.stop(), 0);
+    busy.moves(&format!("with {server} again"));
+    let tally = busy.load.stop();
+    busy.was_never_refused(&tally);
 }
 
 #[test]
 fn money_keeps_moving_while_mysql_is_killed() {
-    money_keeps_moving_without("mysql", "wallets");
+    money_keeps_moving_without("mysql");
 }
 
 #[test]
 fn money_keeps_moving_while_the_audit_trails_server_is_killed() {
-    money_keeps_moving_without("mongo", "audit");
+    money_keeps_moving_without("mongo");
 }
 
 #[test]
 fn money_keeps_moving_while_kafka_is_killed() {
-    money_keeps_moving_without("kafka", "events");
+    money_keeps_moving_without("kafka");
 }
 
 #[test]
 fn money_keeps_moving_while_the_redis_of_balances_is_killed() {
-    money_keeps_moving_without("redis-balances", "balances");
+    money_keeps_moving_without("redis-balances");
 }
 
 #[test]
 fn money_keeps_moving_while_the_redis_of_limits_is_killed() {
-    money_keeps_moving_without("redis-limits", "limits");
+    money_keeps_moving_without("redis-limits");
 }
 
 #[test]
 fn money_keeps_moving_while_jaeger_is_killed() {
-    money_keeps_moving_without("jaeger", "traces");
+    money_keeps_moving_without("jaeger");
 }
 
 #[test]
@@ -83,31 +71,24 @@ fn while_postgresql_is_down_writes_are_refused_at_once_cached_reads_answer_and_i
     let Some(shared) = Stack::of(what) else { return };
     let own = Own::up(&["postgres"]);
     let stores = Stores::on(own.instead_of(&shared));
-    let world = World::having(&stores.way().env);
-    let daemon = world.daemon();
-    let wallets = load::wallets(&world, "w_", 10);
-    world.settles(what);
-    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
-    load.moves(SOME, "before");
+    let way = stores.way();
+    let mut busy = Busy::on(what, stores, way);
     own.kill("postgres");
-    until("clients are told", || load.times("unavailable") > CLIENTS as u64);
+    until("clients are told", || busy.load.times("unavailable") > CLIENTS as u64);
     for number in 0..5 {
         let begin = Instant::now();
         let line = format!("deposit --to w_0 --amount 1 --asset EUR --idempotency-key down-{number} --yes");
-        world.ctl(&line).exits(75);
+        busy.world.ctl(&line).exits(75);
         assert!(begin.elapsed() < Duration::from_secs(2), "a refusal took {:?}", begin.elapsed());
-        let cached = world.ctl("balance w_0 --cached -o json").data();
+        let cached = busy.world.ctl("balance w_0 --cached -o json").data();
         assert!(cached["age_ms"].is_u64() && cached["seq"].is_u64(), "{cached}");
     }
     own.again("postgres");
-    let took = load.moves(SOME, "with PostgreSQL again");
+    let took = busy.moves("with PostgreSQL again");
     assert!(took < Duration::from_secs(15), "it took {took:?} to go on");
-    let tally = load.stop();
-    world.settles(what);
-    account_for(&stores, &tally, "l");
-    assert!(money::keys(&stores.sql(), "down-").is_empty(), "a refused deposit is there");
-    world.ctl("audit verify --stores").ok();
-    assert_eq!(daemon.stop(), 0);
+    let tally = busy.load.stop();
+    assert!(money::keys(&busy.stores.sql(), "down-").is_empty(), "a refused deposit is there");
+    busy.is_right(&tally);
 }
 
 /// The end of a transaction on the ledger.

@@ -34,6 +34,8 @@ pub struct Tally {
     pub refused: BTreeSet<String>,
     /// How often each code came that says to try again.
     pub again: BTreeMap<String, u64>,
+    /// The HTTP statuses of all answers.
+    pub statuses: BTreeSet<u16>,
     /// The longest time from sending to an answer of any kind.
     pub slowest: Duration,
 }
@@ -42,6 +44,7 @@ impl Tally {
     /// Notes an answer; true if it is final.
     fn take(&mut self, key: &str, after: Duration, answer: &Result<(u16, Value), String>) -> bool {
         self.slowest = self.slowest.max(after);
+        self.statuses.extend(answer.iter().map(|(status, _)| status));
         let code = match answer {
             Ok((200..300, _)) => return self.acknowledged.insert(key.into()),
             Ok((422, problem)) if problem["code"] == "insufficient_funds" => return self.refused.insert(key.into()),
@@ -134,7 +137,7 @@ impl Load {
     }
 
     /// Lets every client learn what became of its last transfer, and ends.
-    pub fn stop(mut self) -> Tally {
+    pub fn stop(&mut self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().expect("a client");
         std::mem::take(&mut *self.told.lock().unwrap())

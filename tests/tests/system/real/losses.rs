@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
+    busy::{Busy, CLIENTS, SOME, account_for},
     crashes::published_once,
-    links::account_for,
     load::{self, Load},
     money,
     own::Own,
@@ -20,9 +20,6 @@ use super::{
     whole::cached,
 };
 use crate::harness::{World, until};
-
-const CLIENTS: usize = 32;
-const SOME: u64 = 300;
 
 /// A present balance that the cache gave (or the ledger in its place): wallet, seq, balance.
 type Answer = (String, u64, Decimal);
@@ -77,33 +74,28 @@ fn flushall_under_load_loses_no_money_and_no_cached_answer_is_wrong() {
     let Some(shared) = Stack::of(what) else { return };
     let own = Own::up(&["redis-balances", "redis-limits"]);
     let stores = Stores::on(own.instead_of(&shared));
-    let world = World::having(&stores.way().env);
-    let daemon = world.daemon();
-    let wallets = load::wallets(&world, "w_", 10);
-    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
+    let way = stores.way();
+    let mut busy = Busy::on(what, stores, way);
     let stop = AtomicBool::new(false);
     let answers = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| ask(&world, &wallets, &stop));
+        let reader = scope.spawn(|| ask(&busy.world, &busy.wallets, &stop));
         for round in 0..5 {
-            load.moves(SOME, &format!("before FLUSHALL {round}"));
+            busy.moves(&format!("before FLUSHALL {round}"));
             for store in ["balances", "limits"] {
-                Redis::connect(stores.url(store)).ask::<()>(&["FLUSHALL"]);
+                Redis::connect(busy.stores.url(store)).ask::<()>(&["FLUSHALL"]);
             }
         }
-        load.moves(SOME, "after FLUSHALL");
+        busy.moves("after FLUSHALL");
         stop.store(true, Ordering::Relaxed);
         reader.join().unwrap()
     });
-    let tally = load.stop();
-    assert!(tally.again.is_empty(), "{:?}", tally.again);
-    world.settles(what);
-    account_for(&stores, &tally, "l");
-    all_true(&stores.sql(), &answers);
-    cache_is_right(&stores);
-    world.walletd_runs("rebuild balances").ok();
-    assert_eq!(cached(&stores), money::balances(&stores.sql()));
-    world.ctl("audit verify --stores").ok();
-    assert_eq!(daemon.stop(), 0);
+    let tally = busy.load.stop();
+    busy.world.settles(what);
+    all_true(&busy.stores.sql(), &answers);
+    cache_is_right(&busy.stores);
+    busy.world.walletd_runs("rebuild balances").ok();
+    assert_eq!(cached(&busy.stores), money::balances(&busy.stores.sql()));
+    busy.was_never_refused(&tally);
 }
 
 #[test]
@@ -125,7 +117,7 @@ fn eviction_and_late_messages_revive_no_old_balance() {
     let used = |redis: &mut Redis| info(redis, "memory", "used_memory");
     let (full, empty) = (used(&mut redis), info(&mut redis, "memory", "used_memory_startup"));
     redis.ask::<()>(&["CONFIG", "SET", "maxmemory", &(full - (full - empty) / 5).to_string()]);
-    let load = Load::start("l", &[api.socket()], &wallets, CLIENTS);
+    let mut load = Load::start("l", &[api.socket()], &wallets, CLIENTS);
     let stop = AtomicBool::new(false);
     let (answers, follower) = std::thread::scope(|scope| {
         let mut follower = first;
@@ -164,46 +156,30 @@ fn info(redis: &mut Redis, section: &str, name: &str) -> u64 {
 fn the_audit_collection_is_dropped_under_load_and_is_whole_again() {
     let what = "the audit collection dropped under load";
     let Some(stores) = Stores::new(what) else { return };
-    let world = World::having(&stores.way().env);
-    let daemon = world.daemon();
-    let wallets = load::wallets(&world, "w_", 10);
-    world.settles(what);
-    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
-    load.moves(SOME, "before");
-    drop_mongo(stores.url("audit"), stores.name());
-    load.moves(SOME, "after");
-    let tally = load.stop();
-    // FerretDB refuses a daemon and a rebuild that make one index at once; nothing is lost, and the exit code says so.
-    if world.walletd_runs("rebuild audit").code == 75 {
-        world.walletd_runs("rebuild audit").ok();
-    }
-    world.settles(what);
-    account_for(&stores, &tally, "l");
-    world.ctl("audit verify --stores").ok();
-    assert_eq!(daemon.stop(), 0);
+    let way = stores.way();
+    let mut busy = Busy::on(what, stores, way);
+    drop_mongo(busy.stores.url("audit"), busy.stores.name());
+    busy.moves("after");
+    let tally = busy.load.stop();
+    busy.world.walletd_runs("rebuild audit").ok();
+    busy.is_right(&tally);
 }
 
 #[test]
 fn the_topic_is_deleted_under_load_and_is_filled_again() {
     let what = "the topic deleted under load";
     let Some(stores) = Stores::new(what) else { return };
-    let world = World::having(&stores.way().env);
-    let daemon = world.daemon();
-    let wallets = load::wallets(&world, "w_", 10);
-    world.settles(what);
-    let load = Load::start("l", &[world.socket()], &wallets, CLIENTS);
-    load.moves(SOME, "before");
-    delete_topic(&stores.broker(), &format!("{}.journal", stores.name()));
-    load.moves(SOME, "after");
+    let way = stores.way();
+    let mut busy = Busy::on(what, stores, way);
+    delete_topic(&busy.stores.broker(), &format!("{}.journal", busy.stores.name()));
+    busy.moves("after");
     std::thread::sleep(Duration::from_secs(1));
-    load.moves(SOME, "a while after");
-    let tally = load.stop();
-    world.walletd_runs("rebuild events").ok();
-    world.settles(what);
-    published_once(&stores);
-    account_for(&stores, &tally, "l");
-    world.ctl("audit verify --stores").ok();
-    assert_eq!(daemon.stop(), 0);
+    busy.moves("a while after");
+    let tally = busy.load.stop();
+    busy.world.walletd_runs("rebuild events").ok();
+    busy.world.settles(what);
+    published_once(&busy.stores);
+    busy.is_right(&tally);
 }
 
 #[test]

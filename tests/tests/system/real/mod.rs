@@ -5,6 +5,7 @@
 
 mod auth;
 mod bench;
+mod busy;
 mod crashes;
 mod deploy;
 mod encrypted;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use wallet_tests::proxy::Spring;
 
 use super::{
+    busy::account_for,
     crashes::{is_commit, published_once},
-    links::account_for,
     load::{self, Load},
     money,
     stores::Stores,
@@ -27,7 +27,7 @@ fn two_daemons_and_64_clients_neither_overdraw_nor_stand_still_nor_meet_a_deadlo
     let (first, second) = (World::having(&stores.way().env), World::having(&stores.way().env));
     let daemons = [first.daemon(), second.daemon()];
     let wallets = load::wallets(&first, "w_", 10);
-    let load = Load::at_full_speed("two", &[first.socket(), second.socket()], &wallets, 64);
+    let mut load = Load::at_full_speed("two", &[first.socket(), second.socket()], &wallets, 64);
     load.moves(3_000, "through two daemons");
     let tally = load.stop();
     assert!(tally.again.is_empty(), "a client was told to try again: {:?}", tally.again);
@@ -58,7 +58,7 @@ fn a_holder_of_the_clock_row_that_is_stopped_stops_nobody_for_long() {
     let client = command.spawn().unwrap();
     until("the holder has the clock row", || way.link("ledger").sprung());
     signal(holder.pid(), Signal::STOP);
-    let load = Load::start("l", &[other.socket()], &wallets, 32);
+    let mut load = Load::start("l", &[other.socket()], &wallets, 32);
     let waited = load.moves(1, "behind a stopped holder");
     assert!(waited < Duration::from_secs(15), "others waited {waited:?} for the stopped holder");
     load.moves(SOME, "while the holder is stopped");
@@ -99,7 +99,7 @@ fn the_relays_lease_moves_when_its_holder_is_killed() {
     let Some(stores) = Stores::new(what) else { return };
     let [(leader, daemon), (other, heir)] = leader_and_other(&stores);
     let wallets = load::wallets(&other, "w_", 10);
-    let load = Load::start("l", &[other.socket()], &wallets, 16);
+    let mut load = Load::start("l", &[other.socket()], &wallets, 16);
     load.moves(SOME, "before");
     daemon.crash();
     let begin = Instant::now();
@@ -120,7 +120,7 @@ fn the_relays_lease_moves_when_its_holder_is_stopped_and_the_woken_one_publishes
     let Some(stores) = Stores::new(what) else { return };
     let [(leader, daemon), (other, heir)] = leader_and_other(&stores);
     let wallets = load::wallets(&other, "w_", 10);
-    let load = Load::start("l", &[other.socket()], &wallets, 16);
+    let mut load = Load::start("l", &[other.socket()], &wallets, 16);
     load.moves(SOME, "before");
     signal(daemon.pid(), Signal::STOP);
     let begin = Instant::now();
@@ -151,7 +151,7 @@ fn a_consumer_is_added_and_taken_away_under_load() {
     let world = World::having(&api.env);
     let daemon = world.daemon();
     let wallets = load::wallets(&world, "w_", 10);
-    let load = Load::start("l", &[world.socket()], &wallets, 32);
+    let mut load = Load::start("l", &[world.socket()], &wallets, 32);
     load.moves(SOME, "without a consumer");
     let (first, second) = (World::having(&consumer.env), World::having(&consumer.env));
     let added = first.daemon();
