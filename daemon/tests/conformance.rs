@@ -1,13 +1,18 @@
 //! Every embedded adapter passes the list of its port, on files of its own, across restarts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
+mod common;
+
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
+use common::{Places, kept};
 use wallet_core::{
     conformance::{
         AUDIT_CHECKS, BUS_CHECKS, Bed, CACHE_CHECKS, LEASE_CHECKS, LEDGER_CHECKS, LIMITER_CHECKS, WALLET_CHECKS,
@@ -30,55 +35,30 @@ use walletd::adapters::embedded::{
 struct Files<S: ?Sized> {
     dir: tempfile::TempDir,
     open: fn(&Path, &str) -> Result<Arc<S>, StoreError>,
-    made: Mutex<Made>,
-}
-
-#[derive(Default)]
-struct Made {
-    count: usize,
-    /// By the address of the open store.
-    places: HashMap<usize, (PathBuf, String)>,
-}
-
-fn address<S: ?Sized>(store: &Arc<S>) -> usize {
-    Arc::as_ptr(store).cast::<()>().addr()
+    count: AtomicUsize,
+    places: Places<(PathBuf, String)>,
 }
 
 impl<S: ?Sized> Files<S> {
     fn new(open: fn(&Path, &str) -> Result<Arc<S>, StoreError>) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), open, made: Mutex::default() }
+        Self { dir: tempfile::tempdir().unwrap(), open, count: AtomicUsize::new(0), places: Places::default() }
     }
 
     fn open_at(&self, path: PathBuf, id: String) -> Result<Arc<S>, StoreError> {
-        let store = (self.open)(&path, &id)?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.places.insert(address(&store), (path, id));
-        Ok(store)
+        Ok(self.places.keep((self.open)(&path, &id)?, (path, id)))
     }
 }
 
 #[async_trait]
 impl<S: ?Sized + Send + Sync + 'static> Bed<S> for Files<S> {
     async fn fresh(&self, id: &str) -> Result<Arc<S>, StoreError> {
-        let path = {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.count += 1;
-            self.dir.path().join(format!("store-{}", made.count))
-        };
+        let path = self.dir.path().join(format!("store-{}", self.count.fetch_add(1, Ordering::Relaxed)));
         self.open_at(path, id.to_owned())
     }
 
     async fn reopen(&self, store: Arc<S>) -> Result<Arc<S>, StoreError> {
-        let place = self.made.lock().unwrap_or_else(PoisonError::into_inner).places.remove(&address(&store));
-        drop(store);
-        let (path, id) = place.expect("the store was made here");
+        let (path, id) = self.places.close(store);
         self.open_at(path, id)
-    }
-}
-
-fn kept(result: Result<(), String>) {
-    if let Err(broken) = result {
-        panic!("{broken}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! The events on a real Kafka: `WALLETD_TEST_KAFKA_URL` names it (`kafka://host:port`). Without it these tests say so and
 //! check nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
-#![allow(clippy::print_stdout, reason = "a test that checks nothing says so")]
+#![allow(clippy::print_stdout, reason = "a test says what it measured")]
+
+mod common;
 
 use std::{
     sync::Arc,
@@ -9,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use common::{command, kept, named, payment, wallet};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -19,11 +22,10 @@ use rdkafka::{
 };
 use wallet_core::{
     asset::Asset,
-    command::{Action, Command, Request},
+    command::{Action, Request},
     conformance::{BUS_CHECKS, Bed, run_all},
     ids::Actor,
     journal::Stored,
-    key::ScopedKey,
     model::MemoryLedger,
     ports::{EventBus, LedgerStore, StoreError},
 };
@@ -34,11 +36,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The servers, as `host:port,host:port`.
 fn servers() -> Option<String> {
-    let url = std::env::var("WALLETD_TEST_KAFKA_URL").ok().filter(|url| !url.is_empty());
-    let Some(url) = url else {
-        println!("skipped: WALLETD_TEST_KAFKA_URL names no server");
-        return None;
-    };
+    let url = named("WALLETD_TEST_KAFKA_URL", "the events on Kafka")?;
     let hosts = url.trim_start_matches("kafka://").split('/').next().unwrap().to_owned();
     Some(hosts)
 }
@@ -62,8 +60,7 @@ async fn journal(records: usize) -> Vec<Arc<Stored>> {
     let mut number = 0;
     while usize::try_from(ledger.head().await.unwrap().seq).unwrap() < records {
         let asset = Asset { code: format!("X{number}").parse().unwrap(), scale: 2 };
-        let key = ScopedKey::shared(format!("k{number}").parse().unwrap());
-        let command = Command { key, action: Action::RegisterAsset(asset) };
+        let command = command(&format!("k{number}"), Action::RegisterAsset(asset));
         ledger.commit(&[Request::single(Actor::system(), command)]).await.unwrap();
         number += 1;
     }
@@ -86,9 +83,7 @@ impl Bed<dyn EventBus> for Servers {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bus_on_kafka_keeps_every_promise() {
     let Some(servers) = servers() else { return };
-    if let Err(broken) = run_all(BUS_CHECKS, &Servers(servers)).await {
-        panic!("{broken}");
-    }
+    kept(run_all(BUS_CHECKS, &Servers(servers)).await);
 }
 
 fn consumer(servers: &str) -> BaseConsumer {
@@ -192,36 +187,14 @@ async fn a_message_is_the_records_very_bytes_and_each_leg_is_one_of_its_own() {
 
 /// Two wallets and money between them.
 async fn wallets() -> Vec<Arc<Stored>> {
-    use wallet_core::command::{Move, OpenWallet};
     let ledger = MemoryLedger::new(LEDGER);
-    let open = |id: &str| {
-        Action::OpenWallet(OpenWallet {
-            id: id.parse().unwrap(),
-            owner: "ada".parse().unwrap(),
-            asset: "EUR".parse().unwrap(),
-            overdraft: "0".parse().unwrap(),
-            opened_at: None,
-            label: "".parse().unwrap(),
-            meta: wallet_core::text::Metadata::default(),
-        })
-    };
-    let side = |id: &str| (id != "-").then(|| id.parse().unwrap());
-    let pay = |from: &str, to: &str, amount: &str| {
-        Action::Move(Move {
-            from: side(from),
-            to: side(to),
-            amount: amount.parse().unwrap(),
-            asset: "EUR".parse().unwrap(),
-            effective_at: None,
-            memo: "".parse().unwrap(),
-            meta: wallet_core::text::Metadata::default(),
-        })
-    };
+    let open = |id: &str| Action::OpenWallet(wallet(id, "0".parse().unwrap()));
+    let side = |id: &'static str| (id != "-").then_some(id);
+    let pay = |from, to, amount| Action::Move(payment(side(from), side(to), amount));
     let actions =
         [open("a"), open("b"), pay("-", "a", "10"), pay("a", "b", "4"), pay("b", "a", "1"), pay("b", "-", "2")];
     for (number, action) in actions.into_iter().enumerate() {
-        let key = ScopedKey::shared(format!("k{number}").parse().unwrap());
-        let mut request = Request::single(Actor::system(), Command { key, action });
+        let mut request = Request::single(Actor::system(), command(&format!("k{number}"), action));
         request.trace = Some(format!("00-{number:032x}-00000000000000aa-01").into());
         ledger.commit(&[request]).await.unwrap();
     }

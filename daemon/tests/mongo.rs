@@ -2,72 +2,58 @@
 //! whose account may make and drop databases; each test makes databases of its own and drops them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
-mod link;
+mod common;
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use link::Link;
+use common::{Places, command, kept, link::Link, payment, wallet};
 use mongodb::{
     Client, Collection,
     bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
 };
 use wallet_core::{
     account::Overdraft,
-    command::{Action, Command, Mode, Move, OpenWallet, Request},
+    command::{Action, Mode, Move, OpenWallet, Request},
     conformance::{AUDIT_CHECKS, Bed, run_all},
     journal::{Stored, chain},
-    key::ScopedKey,
     model::{ManualClock, MemoryLedger},
     ports::{AuditQuery, AuditStore, LedgerStore, StoreError},
-    text::Metadata,
 };
-use walletd::{
-    adapters::{
-        connection::Connection,
-        mongo::{MongoAudit, Rights},
-        schema::OpenError,
-    },
-    address::ServerUrl,
+use walletd::adapters::{
+    connection::Connection,
+    mongo::{MongoAudit, Rights},
+    schema::OpenError,
 };
 
 const LEDGER: &str = "test";
-/// Databases of one run are apart from those of another.
-static COUNT: AtomicU64 = AtomicU64::new(1);
 
-/// A server for tests, and what was made on it.
-struct Server {
-    url: ServerUrl,
-    made: Mutex<Vec<String>>,
+/// A server for tests.
+struct Server(common::Server);
+
+impl std::ops::Deref for Server {
+    type Target = common::Server;
+
+    fn deref(&self) -> &common::Server {
+        &self.0
+    }
 }
 
 impl Server {
     fn found() -> Option<Self> {
-        let Ok(url) = std::env::var("WALLETD_TEST_MONGO_URL") else {
-            // Straight to stderr: what a test skips is seen, captured output or not.
-            use std::io::Write as _;
-            let mut stderr = std::io::stderr();
-            writeln!(stderr, "skipped: no server of MongoDB's protocol (WALLETD_TEST_MONGO_URL)").unwrap();
-            return None;
-        };
-        Some(Self { url: url.parse().unwrap(), made: Mutex::default() })
-    }
-
-    fn host(&self) -> String {
-        self.url.authorities(27017).swap_remove(0)
+        common::Server::found("WALLETD_TEST_MONGO_URL", "the audit trail on a server of MongoDB's protocol", 27017)
+            .map(Self)
     }
 
     /// A new, empty database, and how it is reached.
     fn database(&self) -> Connection {
-        let name = format!("walletd_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        self.made.lock().unwrap().push(name.clone());
+        let name = self.new_name();
         let url = self.url.with_password();
         let (front, query) = url.split_once('?').map_or((url.as_str(), String::new()), |(f, q)| (f, format!("?{q}")));
         Connection {
@@ -78,11 +64,6 @@ impl Server {
         }
     }
 
-    fn through(&self, connection: &Connection, link: &Link) -> Connection {
-        let url = connection.url.with_password().replace(&self.host(), &link.address().to_string());
-        Connection { url: url.parse().unwrap(), ..connection.clone() }
-    }
-
     /// The records, for changing them by hand.
     async fn by_hand(&self, connection: &Connection) -> Collection<Document> {
         let client = Client::with_uri_str(self.url.with_password()).await.unwrap();
@@ -91,8 +72,7 @@ impl Server {
 
     async fn tidy(self) {
         let client = Client::with_uri_str(self.url.with_password()).await.unwrap();
-        let made = self.made.lock().unwrap().clone();
-        for name in made {
+        for name in self.made() {
             client.database(&name).drop().await.unwrap();
         }
     }
@@ -101,34 +81,15 @@ impl Server {
 /// A journal of about so many records.
 async fn journal(id: &str, deposits: usize) -> Vec<Arc<Stored>> {
     let ledger = MemoryLedger::new(id);
-    let command = |name: String, action| Command { key: ScopedKey::shared(name.parse().unwrap()), action };
     let open = |n: usize| {
-        command(
-            format!("open-{n}"),
-            Action::OpenWallet(OpenWallet {
-                id: format!("w{n}").parse().unwrap(),
-                owner: "ada".parse().unwrap(),
-                asset: "EUR".parse().unwrap(),
-                overdraft: Overdraft::Unlimited,
-                opened_at: None,
-                label: "a label".parse().unwrap(),
-                meta: Metadata::default(),
-            }),
-        )
+        let opening =
+            OpenWallet { label: "a label".parse().unwrap(), ..wallet(&format!("w{n}"), Overdraft::Unlimited) };
+        command(&format!("open-{n}"), Action::OpenWallet(opening))
     };
     let pay = |n: usize| {
-        command(
-            format!("pay-{n}"),
-            Action::Move(Move {
-                from: n.is_multiple_of(2).then(|| format!("w{}", n % 7).parse().unwrap()),
-                to: Some("w7".parse().unwrap()),
-                amount: "1.00".parse().unwrap(),
-                asset: "EUR".parse().unwrap(),
-                effective_at: None,
-                memo: "a memo".parse().unwrap(),
-                meta: Metadata::default(),
-            }),
-        )
+        let from = n.is_multiple_of(2).then(|| format!("w{}", n % 7));
+        let moved = Move { memo: "a memo".parse().unwrap(), ..payment(from.as_deref(), Some("w7"), "1.00") };
+        command(&format!("pay-{n}"), Action::Move(moved))
     };
     let all: Vec<_> = (0..8).map(open).chain((0..deposits).map(pay)).collect();
     for (n, commands) in all.chunks(1_000).enumerate() {
@@ -155,15 +116,13 @@ fn damage<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 
 struct Databases {
     server: Server,
-    places: Mutex<HashMap<usize, (Connection, String)>>,
+    places: Places<(Connection, String)>,
 }
 
 impl Databases {
     async fn open(&self, connection: Connection, id: String) -> Result<Arc<dyn AuditStore>, StoreError> {
         let store = MongoAudit::open(&connection, &id).await;
-        let store: Arc<dyn AuditStore> = Arc::new(store.expect("its own database opens"));
-        self.places.lock().unwrap().insert(Arc::as_ptr(&store).cast::<()>().addr(), (connection, id));
-        Ok(store)
+        Ok(self.places.keep(Arc::new(store.expect("its own database opens")), (connection, id)))
     }
 }
 
@@ -174,9 +133,7 @@ impl Bed<dyn AuditStore> for Databases {
     }
 
     async fn reopen(&self, store: Arc<dyn AuditStore>) -> Result<Arc<dyn AuditStore>, StoreError> {
-        let place = self.places.lock().unwrap().remove(&Arc::as_ptr(&store).cast::<()>().addr());
-        drop(store);
-        let (connection, id) = place.expect("the store was made here");
+        let (connection, id) = self.places.close(store);
         self.open(connection, id).await
     }
 }
@@ -184,12 +141,10 @@ impl Bed<dyn AuditStore> for Databases {
 #[tokio::test]
 async fn the_audit_store_on_mongodb_keeps_every_promise() {
     let Some(server) = Server::found() else { return };
-    let bed = Databases { server, places: Mutex::default() };
+    let bed = Databases { server, places: Places::default() };
     let done = run_all(AUDIT_CHECKS, &bed).await;
     bed.server.tidy().await;
-    if let Err(broken) = done {
-        panic!("{broken}");
-    }
+    kept(done);
 }
 
 #[tokio::test]
@@ -261,25 +216,53 @@ async fn what_a_cut_off_page_left_is_found_by_the_next() {
 async fn consumers_that_add_the_same_at_a_time_make_one_trail() {
     let Some(server) = Server::found() else { return };
     let (connection, journal) = (server.database(), Arc::new(journal(LEDGER, 700).await));
-    // One after the other: FerretDB breaks connections that make indexes at a time.
-    let mut tasks = Vec::new();
-    for page in [70, 110, 400] {
-        let (store, journal) = (open(&connection).await, Arc::clone(&journal));
-        tasks.push((page, store, journal));
-    }
-    let add = |(page, store, journal): (usize, MongoAudit, Arc<Vec<Arc<Stored>>>)| {
+    let add = |page| {
+        let (connection, journal) = (connection.clone(), Arc::clone(&journal));
         tokio::spawn(async move {
+            let store = open(&connection).await;
             for page in journal.chunks(page) {
                 store.add(page).await?;
             }
             store.head().await
         })
     };
-    let tasks: Vec<_> = tasks.into_iter().map(add).collect();
+    let tasks: Vec<_> = [70, 110, 400].into_iter().map(add).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().unwrap(), Some(journal.last().unwrap().cut()));
     }
     assert!(open(&connection).await.records(0, 5_000).await.unwrap() == *journal);
+    server.tidy().await;
+}
+
+#[tokio::test]
+async fn a_trail_made_anew_beside_its_consumers_needs_no_second_try() {
+    let Some(server) = Server::found() else { return };
+    let (connection, journal) = (server.database(), Arc::new(journal(LEDGER, 60).await));
+    let done = Arc::new(AtomicBool::new(false));
+    // As daemons do: what the trail has is asked, and what is missing is added; a failure is tried again.
+    let consume = || {
+        let (connection, journal, done) = (connection.clone(), Arc::clone(&journal), Arc::clone(&done));
+        tokio::spawn(async move {
+            let store = open(&connection).await;
+            while !done.load(Ordering::Relaxed) {
+                let seq = store.head().await.ok().flatten().map_or(0, |cut| cut.seq);
+                let _tried_again = store.add(&journal[usize::try_from(seq).unwrap()..]).await;
+            }
+        })
+    };
+    let consumers: Vec<_> = (0..2).map(|_| consume()).collect();
+    for round in 0..20 {
+        let rebuilt = open(&connection).await;
+        rebuilt.clear().await.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+        rebuilt.add(&journal).await.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+    }
+    done.store(true, Ordering::Relaxed);
+    for consumer in consumers {
+        consumer.await.unwrap();
+    }
+    let fresh = open(&connection).await;
+    assert_eq!(fresh.records(0, 1_000).await.unwrap(), *journal);
+    assert_eq!(server.by_hand(&connection).await.list_index_names().await.unwrap().len(), 6, "_id and five");
     server.tidy().await;
 }
 

@@ -3,19 +3,15 @@
 //! `WALLETD_TEST_MYSQL_CA_FILE`, over TLS too. Each test makes databases of its own and drops them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
-mod link;
+mod common;
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use link::Link;
+use common::{Places, kept, link::Link};
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable as _};
 use wallet_core::{
     account::Status,
@@ -26,39 +22,28 @@ use wallet_core::{
     text::Metadata,
     time::Timestamp,
 };
-use walletd::{
-    adapters::{
-        connection::{Connection, Tls},
-        mysql::MysqlWallets,
-        schema::{OpenError, Schema},
-    },
-    address::ServerUrl,
+use walletd::adapters::{
+    connection::{Connection, Tls},
+    mysql::MysqlWallets,
+    schema::{OpenError, Schema},
 };
 
 const ACTIVE: WalletState = WalletState::Open(Status::Active);
-/// Databases and users of one run are apart from those of another.
-static COUNT: AtomicU64 = AtomicU64::new(1);
 
-/// A server for tests, and what was made on it.
-struct Server {
-    url: ServerUrl,
-    made: Mutex<Vec<String>>,
+/// A server for tests.
+struct Server(common::Server);
+
+impl std::ops::Deref for Server {
+    type Target = common::Server;
+
+    fn deref(&self) -> &common::Server {
+        &self.0
+    }
 }
 
 impl Server {
     fn found() -> Option<Self> {
-        let Ok(url) = std::env::var("WALLETD_TEST_MYSQL_URL") else {
-            // Straight to stderr: what a test skips is seen, captured output or not.
-            use std::io::Write as _;
-            let mut stderr = std::io::stderr();
-            writeln!(stderr, "skipped: no MySQL server (WALLETD_TEST_MYSQL_URL)").unwrap();
-            return None;
-        };
-        Some(Self { url: url.parse().unwrap(), made: Mutex::default() })
-    }
-
-    fn host(&self) -> String {
-        self.url.authorities(3306).swap_remove(0)
+        common::Server::found("WALLETD_TEST_MYSQL_URL", "the wallet store on MySQL", 3306).map(Self)
     }
 
     async fn admin(&self) -> Conn {
@@ -73,20 +58,14 @@ impl Server {
 
     /// A new, empty database.
     async fn database(&self) -> String {
-        let name = format!("walletd_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = self.new_name();
         self.sql(&format!("CREATE DATABASE {name}")).await;
-        self.made.lock().unwrap().push(name.clone());
         name
     }
 
     fn connection(&self, database: &str) -> Connection {
         let login = format!("{}:{}", self.url.user().unwrap(), self.url.password().unwrap_or_default());
         reached(database, &login, &self.host())
-    }
-
-    fn through(&self, database: &str, link: &Link) -> Connection {
-        let url = self.connection(database).url.with_password().replace(&self.host(), &link.address().to_string());
-        Connection { url: url.parse().unwrap(), ..self.connection(database) }
     }
 
     async fn store(&self) -> (String, MysqlWallets) {
@@ -97,8 +76,7 @@ impl Server {
     }
 
     async fn tidy(self) {
-        let made = self.made.lock().unwrap().clone();
-        for name in made {
+        for name in self.made() {
             self.sql(&format!("DROP DATABASE IF EXISTS {name}")).await;
         }
     }
@@ -134,15 +112,13 @@ fn row(name: &str, state: WalletState, seq: u64) -> WalletRow {
 
 struct Databases {
     server: Server,
-    places: Mutex<HashMap<usize, String>>,
+    places: Places<String>,
 }
 
 impl Databases {
     async fn open(&self, database: String) -> Result<Arc<dyn WalletStore>, StoreError> {
         let store = MysqlWallets::open(&self.server.connection(&database)).await;
-        let store: Arc<dyn WalletStore> = Arc::new(store.expect("a migrated database opens"));
-        self.places.lock().unwrap().insert(Arc::as_ptr(&store).cast::<()>().addr(), database);
-        Ok(store)
+        Ok(self.places.keep(Arc::new(store.expect("a migrated database opens")), database))
     }
 }
 
@@ -155,21 +131,17 @@ impl Bed<dyn WalletStore> for Databases {
     }
 
     async fn reopen(&self, store: Arc<dyn WalletStore>) -> Result<Arc<dyn WalletStore>, StoreError> {
-        let place = self.places.lock().unwrap().remove(&Arc::as_ptr(&store).cast::<()>().addr());
-        drop(store);
-        self.open(place.expect("the store was made here")).await
+        self.open(self.places.close(store)).await
     }
 }
 
 #[tokio::test]
 async fn the_wallet_store_on_mysql_keeps_every_promise() {
     let Some(server) = Server::found() else { return };
-    let bed = Databases { server, places: Mutex::default() };
+    let bed = Databases { server, places: Places::default() };
     let done = run_all(WALLET_CHECKS, &bed).await;
     bed.server.tidy().await;
-    if let Err(broken) = done {
-        panic!("{broken}");
-    }
+    kept(done);
 }
 
 #[tokio::test]
@@ -259,7 +231,7 @@ async fn a_server_that_is_gone_is_unavailable_at_once_and_found_again() {
     let Some(server) = Server::found() else { return };
     let (database, _) = server.store().await;
     let link = Link::to(server.host()).await;
-    let store = MysqlWallets::open(&server.through(&database, &link)).await.unwrap();
+    let store = MysqlWallets::open(&server.through(&server.connection(&database), &link)).await.unwrap();
     store.put_if_newer(&[row("w", ACTIVE, 1)]).await.unwrap();
     link.cut();
     for _ in 0..3 {
@@ -270,7 +242,7 @@ async fn a_server_that_is_gone_is_unavailable_at_once_and_found_again() {
         assert!(matches!(written, Err(StoreError::Unavailable { .. })), "{written:?}");
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     }
-    let late = MysqlWallets::lazy(&server.through(&database, &link)).unwrap();
+    let late = MysqlWallets::lazy(&server.through(&server.connection(&database), &link)).unwrap();
     assert!(matches!(late.position().await, Err(StoreError::Unavailable { .. })));
     link.heal();
     assert!(store.get(&id("w")).await.unwrap().is_some());
@@ -284,7 +256,8 @@ async fn a_write_whose_answer_is_lost_is_uncertain_and_may_be_repeated() {
     let Some(server) = Server::found() else { return };
     let (database, _) = server.store().await;
     let link = Link::to(server.host()).await;
-    let quick = Connection { timeout: Duration::from_millis(400), ..server.through(&database, &link) };
+    let quick =
+        Connection { timeout: Duration::from_millis(400), ..server.through(&server.connection(&database), &link) };
     let store = MysqlWallets::open(&quick).await.unwrap();
     let rows = [row("a", ACTIVE, 1), row("b", ACTIVE, 2)];
     store.put_if_newer(&rows[..1]).await.unwrap();

@@ -2,13 +2,15 @@
 //! Without it every test here says that it is skipped. Each test has databases of its own and drops them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
 
+mod common;
+
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use common::{Places, kept};
 use wallet_core::{
     conformance::{Bed, LEASE_CHECKS, LEDGER_CHECKS, run_all},
     ports::{Clock, Leases, LedgerStore, StoreError},
@@ -32,28 +34,16 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
 }
 
-fn kept(result: Result<(), String>) {
-    if let Err(broken) = result {
-        panic!("{broken}");
-    }
-}
-
 /// Makes ledgers, each in a database of its own, and remembers which is where.
 struct Ledgers {
     server: Server,
-    made: Mutex<HashMap<usize, String>>,
-}
-
-fn address<S: ?Sized>(store: &Arc<S>) -> usize {
-    Arc::as_ptr(store).cast::<()>().addr()
+    places: Places<String>,
 }
 
 impl Ledgers {
     async fn open(&self, database: String, id: &str) -> Result<Arc<dyn LedgerStore>, StoreError> {
         let opened = PostgresLedger::open(&self.server.connection(&database), id.to_owned(), clock()).await;
-        let store: Arc<dyn LedgerStore> = Arc::new(opened.map_err(store_error)?);
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(address(&store), database);
-        Ok(store)
+        Ok(self.places.keep(Arc::new(opened.map_err(store_error)?), database))
     }
 }
 
@@ -73,17 +63,14 @@ impl Bed<dyn LedgerStore> for Ledgers {
     }
 
     async fn reopen(&self, store: Arc<dyn LedgerStore>) -> Result<Arc<dyn LedgerStore>, StoreError> {
-        let database = self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(&address(&store));
-        let database = database.expect("the ledger was made here");
-        drop(store);
-        self.open(database, "the id of a new ledger only").await
+        self.open(self.places.close(store), "the id of a new ledger only").await
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_postgres_ledger_keeps_every_promise() {
     let Some(server) = server() else { return };
-    let bed = Ledgers { server, made: Mutex::default() };
+    let bed = Ledgers { server, places: Places::default() };
     kept(run_all(LEDGER_CHECKS, &bed).await);
     bed.server.clean().await;
 }
@@ -163,7 +150,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up() {
     let database = server.database().await;
     let direct = Bank::open(&server.connection(&database)).await;
     let proxy = Proxy::to(&server).await;
-    let through = server.through(&database, &proxy);
+    let through = server.by(&database, &proxy);
     let ledger = PostgresLedger::open(&through, "unused".into(), clock()).await.unwrap();
     for (name, cut) in
         [("a", Cut::Nothing), ("b", Cut::BehindCommit), ("c", Cut::BeforeCommit), ("d", Cut::BehindCommit)]
@@ -216,7 +203,7 @@ async fn a_server_that_is_down_is_said_so_at_once_and_found_again() {
     let database = server.database().await;
     let direct = Bank::open(&server.connection(&database)).await;
     let mut proxy = Proxy::to(&server).await;
-    let ledger = PostgresLedger::open(&server.through(&database, &proxy), "unused".into(), clock()).await.unwrap();
+    let ledger = PostgresLedger::open(&server.by(&database, &proxy), "unused".into(), clock()).await.unwrap();
     ledger.commit(&[faults::deposit("before", "w0")]).await.unwrap();
     proxy.down().await;
     let started = Instant::now();

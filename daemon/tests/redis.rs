@@ -1,24 +1,20 @@
 //! The cache and the limiter on a real Redis: `WALLETD_TEST_REDIS_URL` names it (`redis://host:port`, no database).
 //! Without it these tests say so and check nothing. `WALLETD_TEST_REDIS_CLUSTER_URL` may name a cluster as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
-#![allow(clippy::print_stdout, reason = "a test that checks nothing says so")]
+#![allow(clippy::print_stdout, reason = "a test says what it counted")]
+
+mod common;
 
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use common::{kept, link::Link, named};
 use redis::aio::MultiplexedConnection;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use wallet_core::{
     account::Status,
     conformance::{Bed, CACHE_CHECKS, LIMITER_CHECKS, run_all},
@@ -37,19 +33,11 @@ const FLUSHED: u8 = 7;
 const COPIED: u8 = 8;
 
 fn server() -> Option<String> {
-    let url = std::env::var("WALLETD_TEST_REDIS_URL").ok().filter(|url| !url.is_empty());
-    if url.is_none() {
-        println!("skipped: WALLETD_TEST_REDIS_URL names no server");
-    }
-    url
+    named("WALLETD_TEST_REDIS_URL", "Redis")
 }
 
 fn cluster() -> Option<String> {
-    let url = std::env::var("WALLETD_TEST_REDIS_CLUSTER_URL").ok().filter(|url| !url.is_empty());
-    if url.is_none() {
-        println!("skipped: WALLETD_TEST_REDIS_CLUSTER_URL names no cluster");
-    }
-    url
+    named("WALLETD_TEST_REDIS_CLUSTER_URL", "a Redis cluster")
 }
 
 fn connection(url: &str) -> Connection {
@@ -102,17 +90,13 @@ impl Bed<dyn BalanceCache> for Server {
 #[tokio::test]
 async fn the_cache_on_redis_keeps_every_promise() {
     let Some(url) = server() else { return };
-    if let Err(broken) = run_all(CACHE_CHECKS, &Server(url)).await {
-        panic!("{broken}");
-    }
+    kept(run_all(CACHE_CHECKS, &Server(url)).await);
 }
 
 #[tokio::test]
 async fn the_cache_on_a_cluster_keeps_every_promise() {
     let Some(url) = cluster() else { return };
-    if let Err(broken) = run_all(CACHE_CHECKS, &Server(url.clone())).await {
-        panic!("{broken}");
-    }
+    kept(run_all(CACHE_CHECKS, &Server(url.clone())).await);
     let cache = RedisCache::open(&connection(&url), &unique("spread")).await.unwrap();
     let balances: Vec<_> = (0..500).map(|n| (id(&format!("w{n}")), state(1, n + 1))).collect();
     cache.follow(&balances, 0, at(500)).await.unwrap();
@@ -322,52 +306,21 @@ async fn whatever_the_server_loses_no_balance_is_older_than_it_says() {
     assert!(hits > 1_000, "the cache held too little for this to mean anything: {hits}");
 }
 
-/// Stands between a client and the server; can hold everything back.
-struct Gate {
-    port: u16,
-    shut: Arc<AtomicBool>,
-}
-
-impl Gate {
-    async fn before(url: &str) -> Self {
-        let server = url.trim_start_matches("redis://").to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let shut = Arc::new(AtomicBool::new(false));
-        let held = shut.clone();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&server).await.unwrap();
-                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-                tokio::spawn(pass(from_client, to_server, held.clone()));
-                tokio::spawn(pass(from_server, to_client, held.clone()));
-            }
-        });
-        Self { port, shut }
-    }
-}
-
-async fn pass(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, shut: Arc<AtomicBool>) {
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        while shut.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        if to.write_all(&buffer[..count]).await.is_err() {
-            return;
-        }
-    }
+/// A server by a link that can fall silent.
+async fn linked(url: &str) -> (Link, Connection) {
+    let link = Link::to(url.trim_start_matches("redis://").to_owned()).await;
+    let mut connection = connection(&format!("redis://{}", link.address()));
+    connection.timeout = Duration::from_millis(200);
+    (link, connection)
 }
 
 #[tokio::test]
 async fn a_silent_server_costs_one_time_limit_and_is_used_again_when_it_answers() {
     let Some(url) = server() else { return };
-    let gate = Gate::before(&url).await;
-    let mut connection = connection(&format!("redis://127.0.0.1:{}", gate.port));
-    connection.timeout = Duration::from_millis(200);
+    let (link, connection) = linked(&url).await;
     let cache = RedisCache::open(&connection, &unique("silent")).await.unwrap();
     cache.follow(&[(id("w"), state(1, 1))], 0, at(1)).await.unwrap();
-    gate.shut.store(true, Ordering::Relaxed);
+    link.silence();
     let began = Instant::now();
     assert!(matches!(cache.get(&id("w")).await, Err(StoreError::Unavailable { .. })));
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
@@ -376,7 +329,7 @@ async fn a_silent_server_costs_one_time_limit_and_is_used_again_when_it_answers(
         assert!(cache.get(&id("w")).await.is_err());
     }
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
-    gate.shut.store(false, Ordering::Relaxed);
+    link.heal();
     let back = async {
         while cache.get(&id("w")).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -419,17 +372,13 @@ impl Bed<dyn RateLimiter> for Limiters {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shared_limiter_keeps_its_promises() {
     let Some(url) = server() else { return };
-    if let Err(broken) = run_all(LIMITER_CHECKS, &Limiters(url)).await {
-        panic!("{broken}");
-    }
+    kept(run_all(LIMITER_CHECKS, &Limiters(url)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shared_limiter_keeps_its_promises_on_a_cluster() {
     let Some(url) = cluster() else { return };
-    if let Err(broken) = run_all(LIMITER_CHECKS, &Limiters(url)).await {
-        panic!("{broken}");
-    }
+    kept(run_all(LIMITER_CHECKS, &Limiters(url)).await);
 }
 
 async fn allowed(limiter: &RedisLimiter, take: Take<'_>, tries: u32) -> u32 {
@@ -543,16 +492,14 @@ async fn without_a_server_each_replica_enforces_its_share_and_says_so() {
 #[tokio::test]
 async fn a_limiter_finds_its_server_again() {
     let Some(url) = server() else { return };
-    let gate = Gate::before(&url).await;
-    let mut connection = connection(&format!("redis://127.0.0.1:{}", gate.port));
-    connection.timeout = Duration::from_millis(200);
+    let (link, connection) = linked(&url).await;
     let shared = limiter(&connection, &unique("again"), 2).await;
     let rate = rate(HOUR, 1_000_000);
-    gate.shut.store(true, Ordering::Relaxed);
+    link.silence();
     while shared.sharing() != Sharing::CutOff {
         assert!(shared.take(&[of("ada", rate)]).await.is_allowed(), "the share is far from used up");
     }
-    gate.shut.store(false, Ordering::Relaxed);
+    link.heal();
     while shared.sharing() != Sharing::Shared {
         assert!(shared.take(&[of("ada", rate)]).await.is_allowed());
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use wallet_core::{
-    command::{Action, Command, Mode, Move, OpenWallet, Request},
+    command::{Action, Command, Mode, Request},
     ids::Actor,
-    key::ScopedKey,
     outcome::{Answer, Outcome},
     ports::{Axis, EntryQuery, LedgerStore},
     time::Timestamp,
@@ -17,6 +16,7 @@ use walletd::adapters::{
 };
 
 use super::postgres::Server;
+use crate::common::{command, payment, wallet};
 
 /// Wallets `w0` to `w9`, each with 100.00 EUR.
 pub(crate) struct Bank {
@@ -28,10 +28,6 @@ const WALLETS: u64 = 10;
 /// Records that opening the bank makes.
 const OPENING: usize = 20;
 
-fn command(key: &str, action: Action) -> Command {
-    Command { key: ScopedKey::shared(key.parse().unwrap()), action }
-}
-
 fn request(commands: Vec<Command>) -> Request {
     let mut request = Request::single(Actor::system(), deposit_command("unused", "w0", "1"));
     (request.mode, request.commands) = (Mode::Continue, commands);
@@ -39,16 +35,7 @@ fn request(commands: Vec<Command>) -> Request {
 }
 
 fn pay(key: &str, from: Option<&str>, to: Option<&str>, amount: &str) -> Command {
-    let moved = Move {
-        from: from.map(|id| id.parse().unwrap()),
-        to: to.map(|id| id.parse().unwrap()),
-        amount: amount.parse().unwrap(),
-        asset: "EUR".parse().unwrap(),
-        effective_at: None,
-        memo: "".parse().unwrap(),
-        meta: wallet_core::text::Metadata::default(),
-    };
-    command(key, Action::Move(moved))
+    command(key, Action::Move(payment(from, to, amount)))
 }
 
 fn deposit_command(key: &str, to: &str, amount: &str) -> Command {
@@ -92,15 +79,7 @@ impl Bank {
         let mut commands = Vec::new();
         for number in 0..WALLETS {
             let id = format!("w{number}");
-            let open = OpenWallet {
-                id: id.parse().unwrap(),
-                owner: "ada".parse().unwrap(),
-                asset: "EUR".parse().unwrap(),
-                overdraft: "0".parse().unwrap(),
-                opened_at: None,
-                label: "".parse().unwrap(),
-                meta: wallet_core::text::Metadata::default(),
-            };
+            let open = wallet(&id, "0".parse().unwrap());
             commands.push(command(&format!("open-{id}"), Action::OpenWallet(open)));
             commands.push(deposit_command(&format!("seed-{id}"), &id, "100"));
         }

@@ -1,9 +1,8 @@
 //! A server to test on, and databases of one's own on it.
 
 use std::{
-    io::Write as _,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -15,29 +14,24 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 use tokio_postgres::{Client, NoTls};
-use walletd::{adapters::connection::Connection, address::ServerUrl};
+use walletd::adapters::connection::Connection;
 
-const VARIABLE: &str = "WALLETD_TEST_POSTGRES_URL";
+use crate::common;
 
 /// A real server.
-pub(crate) struct Server {
-    url: ServerUrl,
-    made: Mutex<Vec<String>>,
-}
+pub(crate) struct Server(common::Server);
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
+impl std::ops::Deref for Server {
+    type Target = common::Server;
+
+    fn deref(&self) -> &common::Server {
+        &self.0
+    }
+}
 
 /// The server named by the environment; without one this says that the test is skipped.
 pub(crate) fn server() -> Option<Server> {
-    let Ok(url) = std::env::var(VARIABLE) else {
-        // Past the test runner, which captures what is printed.
-        drop(
-            std::io::stderr()
-                .write_all(b"skipped: the PostgreSQL ledger (WALLETD_TEST_POSTGRES_URL names no server)\n"),
-        );
-        return None;
-    };
-    Some(Server { url: url.parse().unwrap(), made: Mutex::default() })
+    common::Server::found("WALLETD_TEST_POSTGRES_URL", "the PostgreSQL ledger", 5432).map(Server)
 }
 
 impl Server {
@@ -53,7 +47,7 @@ impl Server {
     }
 
     /// How to reach a database of it through a proxy.
-    pub(crate) fn through(&self, database: &str, proxy: &Proxy) -> Connection {
+    pub(crate) fn by(&self, database: &str, proxy: &Proxy) -> Connection {
         let direct = self.connection(database);
         let login = direct.url.with_password().rsplit_once('@').map(|(login, _)| login.to_owned()).unwrap();
         Connection { url: format!("{login}@127.0.0.1:{}/{database}", proxy.port).parse().unwrap(), ..direct }
@@ -69,16 +63,14 @@ impl Server {
 
     /// Makes an empty database.
     pub(crate) async fn database(&self) -> String {
-        let name = format!("walletd_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = self.new_name();
         self.client("postgres").await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
         name
     }
 
     /// Drops every database made.
     pub(crate) async fn clean(&self) {
-        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        let drops = made.into_iter().map(|name| async move {
+        let drops = self.made().into_iter().map(|name| async move {
             let client = self.client("postgres").await;
             client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
         });
@@ -107,7 +99,7 @@ pub(crate) enum Cut {
 
 impl Proxy {
     pub(crate) async fn to(server: &Server) -> Self {
-        let target = server.url.authorities(5432).remove(0);
+        let target = server.host();
         let mut proxy = Self { port: 0, mode: Arc::default(), listener: None, target };
         proxy.up().await;
         proxy

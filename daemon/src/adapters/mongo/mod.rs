@@ -27,7 +27,7 @@ use std::{
 
 use async_trait::async_trait;
 use mongodb::{
-    Collection, Database,
+    Collection, Database, IndexModel,
     bson::{Bson, Document, RawDocumentBuf, doc},
 };
 use tokio::sync::OnceCell;
@@ -181,19 +181,44 @@ impl Trail {
     }
 
     /// Makes the indexes that are missing. Looks first: an account that may not make any can use those that are there.
+    ///
+    /// Another daemon, or a rebuild beside one, may be at the same: what it has made is done, and what failed because of it
+    /// is tried again. All are made at once at first, so that MongoDB reads a large collection once; then one by one, since
+    /// FerretDB fails at a list of which some are there.
     async fn index(&self) -> Result<(), OpenError> {
+        let (mut last, mut wait) = (None, FIRST_WAIT);
+        for round in 0..ROUNDS {
+            let missing = self.unindexed().await?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let at_once = if round == 0 { missing.len() } else { 1 };
+            for some in missing.chunks(at_once) {
+                match self.limits.write(self.records.create_indexes(some.to_vec())).await {
+                    Ok(_) => {}
+                    Err(refused) if refused.is_there_already() => {}
+                    Err(refused) if refused.is_of_company() => last = Some(refused),
+                    Err(refused) => return Err(server::at_opening(refused)),
+                }
+            }
+            if last.is_some() {
+                tokio::time::sleep(wait).await;
+                wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+            }
+        }
+        let why = || StoreError::unavailable(STORE, "its indexes are made and dropped by others all the time");
+        Err(last.map_or_else(|| why().into(), server::at_opening))
+    }
+
+    /// The indexes that are not there.
+    async fn unindexed(&self) -> Result<Vec<IndexModel>, OpenError> {
         let there = match self.limits.read(self.records.list_index_names()).await {
             Ok(names) => names,
             Err(refused) if refused.is_no_such_collection() => Vec::new(),
             Err(refused) => return Err(server::at_opening(refused)),
         };
-        let missing: Vec<_> =
-            record::indexes().into_iter().filter(|(name, _)| !there.iter().any(|known| known == name)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let models = missing.into_iter().map(|(_, model)| model);
-        self.limits.write(self.records.create_indexes(models)).await.map(drop).map_err(server::at_opening)
+        let all = record::indexes().into_iter();
+        Ok(all.filter(|(name, _)| !there.iter().any(|known| known == name)).map(|(_, model)| model).collect())
     }
 
     /// The hashes of the records that are there, by seq, from the first to the last of `records`.

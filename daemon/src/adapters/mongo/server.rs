@@ -34,6 +34,11 @@ const UNAUTHORIZED: i32 = 13;
 const NO_LOGIN: [i32; 2] = [18, 11];
 /// `NamespaceNotFound`.
 const NO_COLLECTION: i32 = 26;
+/// `IndexAlreadyExists`.
+const INDEXED: i32 = 68;
+/// Another client makes, or drops, what is being made: `InternalError` (FerretDB's word for whatever it did not foresee),
+/// `NamespaceNotFound`, `ConflictingOperationInProgress`, `IndexBuildAborted`, `BackgroundOperationInProgressForNamespace`.
+const COMPANY: [i32; 5] = [1, NO_COLLECTION, 117, 276, 12_587];
 /// `OutOfDiskSpace`, `QuotaExceeded`.
 const FULL: [i32; 2] = [14_031, 12_501];
 /// A server that goes down, steps down or is cut off from the others answers so; what it was doing may have been done:
@@ -82,6 +87,16 @@ impl Refused {
 
     pub(super) fn is_no_such_collection(&self) -> bool {
         self.code() == Some(NO_COLLECTION)
+    }
+
+    /// An index was to be made that is there.
+    pub(super) fn is_there_already(&self) -> bool {
+        self.code() == Some(INDEXED)
+    }
+
+    /// It may have failed only because another client did the same at that moment.
+    pub(super) fn is_of_company(&self) -> bool {
+        self.is_lost() || self.code().is_some_and(|code| COMPANY.contains(&code))
     }
 
     /// The connection broke, or the server went away while it was at it.
@@ -313,6 +328,19 @@ mod tests {
         // Done, but the majority did not say so in time.
         assert!(matches!(inserting(&[], Some(64)).into_write(false), StoreError::Uncertain { .. }));
         assert!(matches!(inserting(&[121], None).into_write(false), StoreError::Unavailable { .. }));
+    }
+
+    #[test]
+    fn an_index_that_another_client_makes_is_done_or_tried_again_by_its_code() {
+        assert!(said(INDEXED).is_there_already() && !said(INDEXED).is_of_company());
+        for code in COMPANY {
+            assert!(said(code).is_of_company() && !said(code).is_there_already(), "{code}");
+        }
+        assert!(broken().is_of_company());
+        // Another index by this name, an account that may not: nothing that passes.
+        for code in [86, UNAUTHORIZED] {
+            assert!(!said(code).is_of_company() && !said(code).is_there_already(), "{code}");
+        }
     }
 
     #[test]

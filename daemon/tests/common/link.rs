@@ -1,5 +1,4 @@
 //! A link to a server that a test can cut, silence and heal: a TCP relay in the test's own process.
-#![allow(clippy::unwrap_used, dead_code, reason = "a test says what is wrong by panicking; each uses what it needs")]
 
 use std::net::SocketAddr;
 
