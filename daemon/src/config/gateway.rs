@@ -15,6 +15,9 @@ use super::{Invalid, PublicUrl};
 
 /// Largest head of a request: a bearer token of Keycloak with many roles is below 8 KiB.
 const DEFAULT_HEAD: usize = 32 << 10;
+/// A request waits for its client's body and for the ledger, so whoever has all places stops everybody: no address
+/// has more than a quarter. It is four for each connection that it may have.
+const DEFAULT_OF_ADDRESS: usize = 1_024;
 
 /// The TCP listener, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,8 @@ pub struct Gateway {
     pub streams_per_connection: u32,
     /// Requests over TCP that run at a time; more are answered `overloaded` at once.
     pub request_limit: usize,
+    /// Of these, requests of one address (or /64); more are answered `overloaded` at once.
+    pub requests_per_address: usize,
     /// Largest head of a request, in bytes.
     pub head_limit_bytes: usize,
     /// Seconds the head of a request may take to arrive, the handshake included.
@@ -67,6 +72,7 @@ impl Default for Gateway {
             connections_per_address: 256,
             streams_per_connection: 128,
             request_limit: 4_096,
+            requests_per_address: DEFAULT_OF_ADDRESS,
             head_limit_bytes: DEFAULT_HEAD,
             head_timeout_s: 10,
             body_timeout_s: 10,
@@ -103,6 +109,7 @@ impl Gateway {
         Invalid::range("gateway.connections_per_address", &self.connections_per_address, 1..=100_000)?;
         Invalid::range("gateway.streams_per_connection", &self.streams_per_connection, 1..=10_000)?;
         Invalid::range("gateway.request_limit", &self.request_limit, 1..=1_000_000)?;
+        Invalid::range("gateway.requests_per_address", &self.requests_per_address, 1..=1_000_000)?;
         Invalid::range("gateway.head_limit_bytes", &self.head_limit_bytes, 8 << 10..=1 << 20)?;
         Invalid::range("gateway.head_timeout_s", &self.head_timeout_s, 1..=600)?;
         Invalid::range("gateway.body_timeout_s", &self.body_timeout_s, 1..=600)?;

@@ -1,6 +1,6 @@
-//! How many connections each address has: one client cannot have them all.
+//! How much of something each address has, connections or requests: one client cannot have it all.
 //!
-//! Bounded by the connections there are. A client with IPv6 has a /64 to itself, so that is its address.
+//! Bounded by what there is of it. A client with IPv6 has a /64 to itself, so that is its address.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 /// The part of an IPv6 address that belongs to one client.
 const NETWORK: u128 = !0 << 64;
 
-/// Counts connections by address.
+/// Counts by address.
 #[derive(Debug)]
 pub(in crate::gateway) struct Addresses {
     most: usize,
@@ -44,7 +44,7 @@ fn client(address: IpAddr) -> IpAddr {
     }
 }
 
-/// One connection of an address.
+/// One of an address.
 #[derive(Debug)]
 pub(in crate::gateway) struct Share {
     address: IpAddr,

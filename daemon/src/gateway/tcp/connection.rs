@@ -19,6 +19,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::SemaphorePermit,
     time::{Instant, sleep_until, timeout_at},
 };
 use tower::ServiceExt as _;
@@ -27,6 +28,7 @@ use wallet_api::problem::Problem;
 use super::{
     Shared,
     activity::{Activity, Overdue},
+    addresses::Share,
     body::{Answer, Timed},
     stream::{Protocol, Stream, protocol},
 };
@@ -140,10 +142,9 @@ impl Visit {
             // What comes behind it may not be what it seems.
             last = true;
         }
-        let place = Arc::clone(&self.shared.requests).try_acquire_owned();
-        if place.is_err() {
-            let detail = "as many requests run as may run at a time (gateway.request_limit)";
-            request.extensions_mut().insert(Fault::from(Problem::new("overloaded", detail)));
+        let place = self.place(remote.address);
+        if let Err(full) = &place {
+            request.extensions_mut().insert(Fault::from(Problem::new("overloaded", *full)));
         }
         let mut response = match self.shared.router.clone().oneshot(request).await {
             Ok(response) => response,
@@ -153,8 +154,22 @@ impl Visit {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let answering = self.activity.answering();
-        drop(handling);
+        drop((handling, place));
         response.map(|body| Answer::new(body, answering))
+    }
+
+    /// A place among the requests that run; what it wants if there is none. A trusted proxy that does not say for whom
+    /// it asks has no share, as it has none of the connections.
+    fn place(&self, address: IpAddr) -> Result<(Option<Share>, SemaphorePermit<'_>), &'static str> {
+        let shared = &self.shared;
+        let share = if shared.proxies.include(address) {
+            None
+        } else {
+            let full = "this address has as many requests running as one may have (gateway.requests_per_address)";
+            Some(shared.of_address.take(address).ok_or(full)?)
+        };
+        let full = "as many requests run as may run at a time (gateway.request_limit)";
+        Ok((share, shared.requests.try_acquire().map_err(|_| full)?))
     }
 }
 

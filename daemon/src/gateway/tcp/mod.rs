@@ -2,7 +2,8 @@
 //!
 //! A connection takes a place before it is accepted; beyond `gateway.connection_limit` clients wait in the
 //! kernel's backlog. One address has at most `gateway.connections_per_address`; its next connection is
-//! closed at once. Every wait on a client has a limit: handshake and head, pauses of a body, a
+//! closed at once. It has at most `gateway.requests_per_address` of the requests that run; its next one is
+//! answered `overloaded`. Every wait on a client has a limit: handshake and head, pauses of a body, a
 //! connection on which nothing happens, an answer that is not read.
 //!
 //! The end: nobody new is accepted, those who had connected are; for a moment requests that are on their
@@ -116,7 +117,8 @@ impl Tcp {
             body_whole: request_timeout,
             head_limit: limits.head_limit_bytes,
             streams: limits.streams_per_connection,
-            requests: Arc::new(Semaphore::new(limits.request_limit)),
+            requests: Semaphore::new(limits.request_limit),
+            of_address: Addresses::new(limits.requests_per_address),
             figures,
             soft: soft.clone(),
             ending: CancellationToken::new(),
@@ -154,7 +156,9 @@ struct Shared {
     head_limit: usize,
     streams: u32,
     /// Requests that may run at a time.
-    requests: Arc<Semaphore>,
+    requests: Semaphore,
+    /// And those of one address.
+    of_address: Arc<Addresses>,
     figures: Arc<Http>,
     /// The daemon stops: connections are not kept.
     soft: CancellationToken,

@@ -40,6 +40,10 @@ fn limits() -> config::Gateway {
 }
 
 fn start(limits: &config::Gateway) -> Running {
+    start_with(limits, Duration::from_secs(3 * SHORT))
+}
+
+fn start_with(limits: &config::Gateway, request_timeout: Duration) -> Running {
     let router = Router::new()
         .route("/", get(|| async { "here" }))
         .route("/json", post(|Body(value): Body<Value>| async move { Json(value) }))
@@ -68,8 +72,7 @@ fn start(limits: &config::Gateway) -> Running {
         );
     let tcp = Tcp::bind("127.0.0.1:0".parse().unwrap(), limits, None).unwrap();
     let (address, soft) = (tcp.address(), CancellationToken::new());
-    let served =
-        tokio::spawn(tcp.serve(router, Duration::from_secs(3 * SHORT), Arc::new(Http::new(Vec::new())), soft.clone()));
+    let served = tokio::spawn(tcp.serve(router, request_timeout, Arc::new(Http::new(Vec::new())), soft.clone()));
     Running { address, soft, served }
 }
 
@@ -221,6 +224,34 @@ async fn more_requests_than_may_run_are_told_so_at_once() {
     assert!(rest(slow).await.0.ends_with("slow"));
     assert!(rest(again().await).await.0.ends_with("no fault"));
     running.stops().await;
+}
+
+#[tokio::test]
+async fn an_address_has_its_share_of_the_requests_that_run_and_a_proxy_that_names_none_is_free() {
+    let own = config::Gateway { requests_per_address: 1, body_timeout_s: 60, ..limits() };
+    let trusting = config::Gateway { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..own.clone() };
+    let (one, another) = ("x-forwarded-for: 192.0.2.1\r\n", "x-forwarded-for: 192.0.2.2\r\n");
+    for (limits, headers, other, refused) in [
+        (&own, "", "", true),
+        (&trusting, "", "", false),
+        (&trusting, one, one, true),
+        (&trusting, one, another, false),
+    ] {
+        let running = start_with(limits, Duration::from_mins(1));
+        let mut held = running.sends(&HEAD.replace("host: x\r\n", &format!("host: x\r\n{headers}"))).await;
+        let asks = async |headers: &str| {
+            let ask = format!("GET /fault HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n");
+            rest(running.sends(&ask).await).await.0
+        };
+        // It is on its way to the daemon.
+        while refused && !asks(other).await.starts_with("HTTP/1.1 503 ") {}
+        assert!(refused || asks(other).await.ends_with("no fault"), "{headers:?} {other:?}");
+        held.write_all(b"12345678901234567890").await.unwrap();
+        let mut answer = [0; 512];
+        assert!(held.read(&mut answer).await.unwrap() > 0);
+        while !asks(headers).await.ends_with("no fault") {}
+        running.stops().await;
+    }
 }
 
 #[tokio::test]

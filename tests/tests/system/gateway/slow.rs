@@ -11,7 +11,7 @@ use super::{
     GoodClients, Site, held,
     wire::{Way, from, listen},
 };
-use crate::harness::until;
+use crate::{harness::until, identity::signer::free_port};
 
 /// What is awaited in vain.
 const LIMITS: [(&str, &str); 4] =
@@ -135,5 +135,42 @@ fn beyond_all_places_clients_wait_and_are_served_in_time() {
     let said = Way::Plain(daemon.tcp()).says(super::GOOD, SOON);
     assert!(matches!(said.statuses()[..], [200 | 401]), "{}", said.text());
     drop(held);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn an_address_whose_requests_wait_for_their_bodies_leaves_the_others_theirs() {
+    let (port, keycloak) = (free_port(), free_port());
+    let url = format!("http://127.0.0.1:{port}");
+    let limits = [("request_limit", "8"), ("requests_per_address", "4"), ("body_timeout_s", "600")];
+    let mut site = Site::plain(&limits);
+    site.world.add("WALLETD_LISTEN", &format!("127.0.0.1:{port}"));
+    site.world.add("WALLETD_PUBLIC_URL", &url);
+    site.world.add("WALLETD_ISSUER", &format!("{url}/auth/realms/wallet"));
+    // Nobody is there: a form that does not come is not sent there either.
+    site.world.add("WALLETD_KEYCLOAK_URL", &format!("http://127.0.0.1:{keycloak}"));
+    site.world.add("WALLETD_SERVER__REQUEST_TIMEOUT_S", "600");
+    let daemon = site.world.daemon();
+    let form = b"POST /auth/realms/wallet/protocol/openid-connect/token HTTP/1.1\r\nhost: localhost\r\n\
+                 content-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\n";
+    let waiting: Vec<TcpStream> = (0..12)
+        .map(|_| {
+            let mut stream = from(OTHER, daemon.tcp()).unwrap();
+            stream.write_all(form).unwrap();
+            stream
+        })
+        .collect();
+    let asks = |source| {
+        let mut stream = from(source, daemon.tcp()).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        listen(&mut stream)
+    };
+    until("its places are taken", || asks(OTHER).statuses() == [503]);
+    let refused = asks(OTHER).text();
+    assert!(refused.contains("overloaded") && refused.contains("gateway.requests_per_address"), "{refused}");
+    let other = asks(Ipv4Addr::LOCALHOST);
+    assert_eq!(other.statuses(), [200], "{}", other.text());
+    drop(waiting);
+    until("they are given back", || asks(OTHER).statuses() == [200]);
     assert_eq!(daemon.stop(), 0);
 }
