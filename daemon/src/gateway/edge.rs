@@ -200,6 +200,12 @@ impl Edge {
         };
         let given = bearer(headers);
         let token = given.as_ref().ok().copied().flatten();
+        // Whoever is known already is not shut out by what others at the same address try.
+        if let (Some(token), Some(authenticate)) = (token, &self.authenticate)
+            && let Some(caller) = authenticate.known(token)
+        {
+            return Ok(caller);
+        }
         if let Err(why) = self.limits.may_try(&remote, token).await {
             return Err(self.limits.refuse(&source, why).await);
         }

@@ -2,7 +2,7 @@
 //!
 //! 1. **Address**, before anything: every request takes one.
 //! 2. **Signing in**, before authentication: an address whose bucket is empty is not listened to, nor is a client behind
-//!    it. Refused tokens and failed attempts take several, other attempts one, a token that is good nothing. While somebody
+//!    it; a token that was verified before passes all the same, and pays nothing for it. Refused tokens and failed attempts take several, other attempts one, a token that is good nothing. While somebody
 //!    signs in, "not yet" is free up to a budget.
 //! 3. **Subject**, after verification only: a name that somebody merely claims limits nobody, so nobody can lock out
 //!    somebody else. For the same reason what a client says about itself never is a key by itself, only behind its address.

@@ -260,6 +260,41 @@ fn a_flood_from_one_address_is_stopped_and_another_address_never_is() {
     drop(daemon);
 }
 
+/// A token that nobody signed, of a client that nobody has.
+fn invented(number: u64) -> String {
+    let claims = base64(format!("{{\"azp\":\"client-{number:04}\"}}").as_bytes());
+    format!("e30.{}.c2ln", claims.trim_end_matches('='))
+}
+
+#[test]
+fn a_token_that_was_verified_is_not_shut_out_by_what_others_at_its_address_try() {
+    let (world, issuer) = (World::new(), Issuer::start());
+    let mut command = on_tcp(&world);
+    command.env("WALLETD_AUTH__ISSUER", &issuer.url);
+    // A bucket that is soon empty, and slow to fill.
+    command.env("WALLETD_RATE_LIMIT__SIGN_IN__BURST", "5").env("WALLETD_RATE_LIMIT__SIGN_IN__PER_SECOND", "1");
+    command.env("WALLETD_RATE_LIMIT__FAILURE_COST", "1000").env("WALLETD_RATE_LIMIT__REFUSAL_DELAY_MS", "0");
+    let daemon = world.daemon_by(command);
+    let (to, token) = (address(&daemon), issuer.token("walletctl"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (mut good, mut bad) = (Client::new("127.0.0.1", to), Client::new("127.0.0.1", to));
+        assert_eq!(good.ask("GET", "/v1/whoami", Some(&token), None, "").await.status, 200);
+        let mut invented = (0..).map(invented);
+        let mut limited = 0;
+        while limited < 20 {
+            let answer = bad.ask("GET", "/v1/whoami", invented.next().as_deref(), None, "").await;
+            assert!(matches!(answer.status, 401 | 429), "{answer:?}");
+            if answer.status == 429 {
+                limited += 1;
+                let answer = good.ask("GET", "/v1/whoami", Some(&token), None, "").await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        }
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
 /// The records of a kind.
 fn audited(world: &World, kind: &str) -> Vec<Value> {
     let list = world.ctl(&format!("audit list --kind {kind} --limit 100 -o json")).data();

@@ -106,6 +106,22 @@ async fn a_kept_token_ends_when_it_ends() {
 }
 
 #[tokio::test]
+async fn a_token_is_known_from_its_verification_to_its_end_or_its_keys() {
+    let world = World::usual().await;
+    let token = Draft::good().by(Signer::Rsa);
+    assert!(world.tokens.known(&token).is_none(), "nobody has looked at it");
+    world.judge(&token).await.unwrap();
+    assert_eq!(world.tokens.known(&token).unwrap().actor, world.judge(&token).await.unwrap().actor);
+    assert!(world.tokens.known(&format!("{token}x")).is_none());
+    let late = Draft::good().with("exp", get_current_timestamp() - 20).by(Signer::Rsa);
+    assert_eq!(World::refused(world.judge(&late).await), Reason::Expired);
+    assert!(world.tokens.known(&late).is_none());
+    world.published.put(CERTS, json!({"keys": [Signer::P256.jwk("p256")]}));
+    assert!(world.issuer.refresh().await);
+    assert!(world.tokens.known(&token).is_none(), "its key was withdrawn");
+}
+
+#[tokio::test]
 async fn another_issuers_token_is_refused() {
     for issuer in [json!("https://evil.example/realms/wallet"), json!(format!("{ISSUER}/")), json!([ISSUER]), json!(7)]
     {
