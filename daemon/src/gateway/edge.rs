@@ -19,7 +19,7 @@ use axum::{
 };
 use tracing::Instrument as _;
 use wallet_api::problem::Problem;
-use wallet_core::ids::RequestId;
+use wallet_core::{ids::RequestId, key::Key};
 
 use super::{
     authz::{self, Asked, Lack, Reach, Rule},
@@ -149,13 +149,9 @@ impl Edge {
                 }
             },
         };
-        let key = match request.headers().get("idempotency-key").map(|value| value.to_str().map(str::parse)) {
-            None => None,
-            Some(Ok(Ok(key))) => Some(key),
-            Some(_) => {
-                return Fault::invalid("Idempotency-Key: must be 1 to 128 visible ASCII characters, no spaces")
-                    .into_response();
-            }
+        let key = match key(request.headers()) {
+            Ok(key) => key,
+            Err(fault) => return fault.into_response(),
         };
         let only = (reach == Reach::Own).then(|| caller.owner.clone()).flatten();
         request.extensions_mut().insert(Context { caller, only, request_id: id.clone(), trace, key });
@@ -255,6 +251,18 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
         // Another way of signing in, which this daemon does not have.
         _ => Ok(None),
     }
+}
+
+/// The key of a request; none if there is none. Of two neither counts: the client and what is in between may mean
+/// different ones.
+fn key(headers: &HeaderMap) -> Result<Option<Key>, Fault> {
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(first) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Fault::invalid("Idempotency-Key: must be given once"));
+    }
+    let key = first.to_str().ok().and_then(|text| text.parse().ok());
+    key.map(Some).ok_or_else(|| Fault::invalid("Idempotency-Key: must be 1 to 128 visible ASCII characters, no spaces"))
 }
 
 /// The host that a client names.

@@ -178,6 +178,25 @@ fn whoever_is_not_signed_in_is_told_where_to() {
 }
 
 #[test]
+fn a_write_with_two_keys_or_a_broken_one_is_no_write() {
+    let (place, _daemon) = Place::up();
+    let token = place.signer.token("olivia", &["operator"]);
+    place.write("/v1/wallets", &token, "open", &json!({"id": "w1", "owner": "o", "asset": "EUR"})).is(200);
+    let deposit = json!({"to": "w1", "amount": "1", "asset": "EUR"});
+    for (keys, why) in [
+        ("idempotency-key: a\r\nidempotency-key: b\r\n", "given once"),
+        ("idempotency-key: a\r\nidempotency-key: a\r\n", "given once"),
+        ("idempotency-key: a b\r\n", "visible ASCII"),
+        ("idempotency-key:\r\n", "visible ASCII"),
+    ] {
+        let problem = place.ask_with("POST", "/v1/deposits", Some(&token), Some(&deposit), keys).problem(400);
+        assert!(problem["detail"].as_str().unwrap().contains(why), "{keys:?}: {problem}");
+    }
+    let balance = place.ask("GET", "/v1/wallets/w1/balance", Some(&token), None).is(200);
+    assert_eq!(balance["balance"], "0.00");
+}
+
+#[test]
 fn a_method_that_a_path_does_not_take_is_told_which_it_takes() {
     let (place, _daemon) = Place::up();
     let token = place.signer.token("olivia", &["operator"]);
