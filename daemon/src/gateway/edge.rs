@@ -27,7 +27,7 @@ use super::{
     fault::Fault,
     keycloak::Keycloak,
     metadata::Metadata,
-    rate::RateLimits,
+    rate::{RateLimits, TooSoon},
     source::{Peer, Source},
 };
 use crate::{
@@ -114,7 +114,7 @@ impl Edge {
         trace: Option<Box<str>>,
     ) -> Response {
         if let Err(why) = self.limits.arrived(&source).await {
-            return self.limits.refuse(&source, why).await;
+            return self.too_soon(source, why).await;
         }
         // What the listener found wrong with it.
         if let Some(fault) = request.extensions_mut().remove::<Fault>() {
@@ -135,7 +135,7 @@ impl Edge {
             Err(response) => return response,
         };
         if let Err(why) = self.limits.verified(&source, &caller).await {
-            return self.limits.refuse(&source, why).await;
+            return self.too_soon(source, why).await;
         }
         let reach = match asked {
             // The router says that there is nothing.
@@ -203,7 +203,7 @@ impl Edge {
             return Ok(caller);
         }
         if let Err(why) = self.limits.may_try(&remote, token).await {
-            return Err(self.limits.refuse(&source, why).await);
+            return Err(self.too_soon(source, why).await);
         }
         let (reason, detail) = match (given, &self.authenticate) {
             (_, None) => (Reason::NoToken, "this daemon takes no tokens: auth.issuer is not configured".to_owned()),
@@ -222,6 +222,12 @@ impl Edge {
         self.access.refused(reason, source.network());
         self.limits.refused(&remote, token).await;
         Err(self.signed_out(source, host, Some(reason).filter(|reason| *reason != Reason::NoToken), detail))
+    }
+
+    /// The answer to a request that comes too soon; the trail hears of it as of any other that was refused.
+    async fn too_soon(&self, source: Source, why: TooSoon) -> Response {
+        self.access.note(why.event(), Some(source.network()));
+        self.limits.refuse(&source, why).await
     }
 
     fn signed_out(&self, source: Source, host: Option<&str>, reason: Option<Reason>, detail: String) -> Response {

@@ -36,7 +36,13 @@ use super::{
     fault::Fault,
     source::{Remote, Source},
 };
-use crate::{metrics::figures, services::identity::Caller};
+use crate::{
+    metrics::figures,
+    services::{
+        access::{AccessEvent, Limit},
+        identity::Caller,
+    },
+};
 
 /// Refusals held back at a time: each is a parked task of some kilobytes.
 const MAX_HELD: usize = 1_024;
@@ -52,13 +58,8 @@ const V6_CALLER: u32 = 64;
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-// The limits there are, by the names that figures, headers and problems use.
-const SOCKET: &str = "socket";
-const ADDRESS: &str = "address";
-const SIGN_IN: &str = "sign_in";
-const CLIENT: &str = "client";
+/// The bucket of answers "not yet": it stops nobody.
 const PENDING: &str = "pending";
-const SUBJECT: &str = "subject";
 
 /// How fast each bucket fills, and what failures cost.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub struct Rates {
 /// A request that comes too soon.
 #[derive(Clone, Copy, Debug)]
 pub struct TooSoon {
-    limit: &'static str,
+    limit: Limit,
     rate: Rate,
     wait: Duration,
 }
@@ -149,11 +150,11 @@ impl RateLimits {
         match source {
             Source::Socket(peer) => {
                 let whose = peer.uid.to_string();
-                take(&*self.local, &[bucket(SOCKET, &whose, self.rates.socket, 1)]).await
+                take(&*self.local, [stops(Limit::Socket, &whose, self.rates.socket, 1)]).await
             }
             Source::Tcp(remote) => {
                 let whose = place(remote.address);
-                take(&*self.shared, &[bucket(ADDRESS, &whose, self.rates.address, 1)]).await
+                take(&*self.shared, [stops(Limit::Address, &whose, self.rates.address, 1)]).await
             }
         }
     }
@@ -161,17 +162,15 @@ impl RateLimits {
     /// A token (or none) is about to be judged.
     pub async fn may_try(&self, remote: &Remote, token: Option<&str>) -> Result<(), TooSoon> {
         let whose = place(remote.address);
-        let of_address = [bucket(SIGN_IN, &whose, self.rates.sign_in, 0)];
-        match self.shared.take(&of_address).await {
+        let (limit, of_address) = stops(Limit::SignIn, &whose, self.rates.sign_in, 0);
+        match self.shared.take(&[of_address]).await {
             // Nothing has failed there for a while: there is no client to look at either.
             Verdict::Allowed { left } if left == self.rates.sign_in.burst() => Ok(()),
             Verdict::Allowed { .. } => {
                 let claimed = token.and_then(claimed_client);
-                let takes = [bucket(CLIENT, &whose, self.rates.client, 0)];
-                let takes = takes.map(|take| Take { part: Some(named(claimed.as_deref())), ..take });
-                take(&*self.shared, &takes).await
+                take(&*self.shared, [self.of_client(&whose, claimed.as_deref(), 0)]).await
             }
-            Verdict::Wait { wait, .. } => Err(TooSoon { limit: SIGN_IN, rate: self.rates.sign_in, wait }),
+            Verdict::Wait { wait, .. } => Err(TooSoon { limit, rate: self.rates.sign_in, wait }),
         }
     }
 
@@ -180,7 +179,7 @@ impl RateLimits {
         let whose = place(remote.address);
         let claimed = token.and_then(claimed_client);
         let cost = if token.is_some() { self.rates.failure_cost } else { 1 };
-        self.shared.charge(&self.of_client(&whose, claimed.as_deref(), cost)).await;
+        self.charge(&whose, claimed.as_deref(), cost).await;
     }
 
     /// A subject that was verified. On the socket there is nothing left to limit.
@@ -188,7 +187,7 @@ impl RateLimits {
         match source {
             Source::Socket(_) => Ok(()),
             Source::Tcp(_) => {
-                take(&*self.shared, &[bucket(SUBJECT, caller.actor.as_str(), self.rates.subject, 1)]).await
+                take(&*self.shared, [stops(Limit::Subject, caller.actor.as_str(), self.rates.subject, 1)]).await
             }
         }
     }
@@ -196,33 +195,42 @@ impl RateLimits {
     /// A client is about to send a secret of some kind through the gateway, which takes so many tokens; 0 asks only
     /// whether there are any.
     async fn attempt(&self, address: IpAddr, client: Option<&str>, cost: u32) -> Result<(), TooSoon> {
-        take(&*self.shared, &self.of_client(&place(address), client, cost)).await
+        let whose = place(address);
+        let of_address = stops(Limit::SignIn, &whose, self.rates.sign_in, cost);
+        take(&*self.shared, [of_address, self.of_client(&whose, client, cost)]).await
     }
 
     /// It is known now what that costs besides.
     async fn attempted(&self, address: IpAddr, client: Option<&str>, cost: u32) {
         if cost > 0 {
-            self.shared.charge(&self.of_client(&place(address), client, cost)).await;
+            self.charge(&place(address), client, cost).await;
         }
     }
 
     /// An answer "not yet": true if it is within the budget.
     async fn is_pending(&self, address: IpAddr, client: Option<&str>) -> bool {
         let whose = place(address);
-        let budget = Take { part: Some(named(client)), ..bucket(PENDING, &whose, self.rates.pending, 1) };
+        let part = Some(named(client));
+        let budget = Take { limit: PENDING, whose: &whose, part, rate: self.rates.pending, cost: 1 };
         self.shared.take(&[budget]).await.is_allowed()
     }
 
-    fn of_client<'a>(&self, whose: &'a str, client: Option<&'a str>, cost: u32) -> [Take<'a>; 2] {
-        let client = Take { part: Some(named(client)), ..bucket(CLIENT, whose, self.rates.client, cost) };
-        [bucket(SIGN_IN, whose, self.rates.sign_in, cost), client]
+    fn of_client<'a>(&self, whose: &'a str, client: Option<&'a str>, cost: u32) -> Stops<'a> {
+        let (limit, take) = stops(Limit::Client, whose, self.rates.client, cost);
+        (limit, Take { part: Some(named(client)), ..take })
+    }
+
+    async fn charge(&self, whose: &str, client: Option<&str>, cost: u32) {
+        let (_, of_address) = stops(Limit::SignIn, whose, self.rates.sign_in, cost);
+        let (_, of_client) = self.of_client(whose, client, cost);
+        self.shared.charge(&[of_address, of_client]).await;
     }
 
     /// The answer to a request that comes too soon, held back on TCP.
     pub async fn refuse(&self, source: &Source, why: TooSoon) -> Response {
         match source {
             Source::Socket(_) => {
-                self.figures.one(why.limit);
+                self.figures.one(why.limit.as_str());
                 why.into_response()
             }
             Source::Tcp(_) => self.refuse_late(why).await,
@@ -230,7 +238,7 @@ impl RateLimits {
     }
 
     async fn refuse_late(&self, why: TooSoon) -> Response {
-        self.figures.one(why.limit);
+        self.figures.one(why.limit.as_str());
         let delay = self.rates.refusal_delay;
         if !delay.is_zero()
             && let Ok(_held) = self.held.try_acquire()
@@ -241,21 +249,29 @@ impl RateLimits {
     }
 }
 
-fn bucket<'a>(limit: &'static str, whose: &'a str, rate: Rate, cost: u32) -> Take<'a> {
-    Take { limit, whose, part: None, rate, cost }
+/// What is taken of a bucket, and the limit that stops its owner when it is empty.
+type Stops<'a> = (Limit, Take<'a>);
+
+fn stops(limit: Limit, whose: &str, rate: Rate, cost: u32) -> Stops<'_> {
+    (limit, Take { limit: limit.as_str(), whose, part: None, rate, cost })
 }
 
-async fn take(limiter: &dyn RateLimiter, takes: &[Take<'_>]) -> Result<(), TooSoon> {
-    match limiter.take(takes).await {
+async fn take<const N: usize>(limiter: &dyn RateLimiter, takes: [Stops<'_>; N]) -> Result<(), TooSoon> {
+    match limiter.take(&takes.map(|(_, take)| take)).await {
         Verdict::Allowed { .. } => Ok(()),
         Verdict::Wait { place, wait } => match takes.get(place) {
-            Some(refused) => Err(TooSoon { limit: refused.limit, rate: refused.rate, wait }),
+            Some((limit, refused)) => Err(TooSoon { limit: *limit, rate: refused.rate, wait }),
             None => Ok(()),
         },
     }
 }
 
 impl TooSoon {
+    /// What the audit trail hears of it.
+    pub fn event(&self) -> AccessEvent {
+        AccessEvent::RateLimited(self.limit)
+    }
+
     /// Whole seconds to wait, at least one.
     fn seconds(&self) -> u64 {
         let rounded_up = self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0);
@@ -265,7 +281,7 @@ impl TooSoon {
     /// 429 with `Retry-After`, and the policy and its state as draft-ietf-httpapi-ratelimit-headers-10 writes them: the
     /// policy holds `q` and is full again in `w` seconds; `r` are left, and in `t` seconds there are more.
     fn into_response(self) -> Response {
-        let Self { limit, rate, .. } = self;
+        let (limit, rate) = (self.limit.as_str(), self.rate);
         let seconds = self.seconds();
         let detail = format!("too many requests ({limit}); try again in {seconds} s");
         let mut response = Fault::from(Problem::new("rate_limited", detail)).into_response();

@@ -1,4 +1,5 @@
-//! What the audit trail keeps of access: refused sign-ins, forbidden attempts, configuration read again.
+//! What the audit trail keeps of access: refused sign-ins, forbidden attempts, attempts that a rate limit stopped,
+//! configuration read again.
 //!
 //! Whoever refuses says so in one call that waits for nothing. Attempts are counted by reason and network; each such
 //! group becomes at most one journal record a minute, written by a task of its own through the one writer, under a key,
@@ -41,11 +42,55 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// Most time that the last records get when the daemon stops.
 const LAST: Duration = Duration::from_secs(5);
 
+/// The rate limits that stop somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Of a user on the socket.
+    Socket,
+    /// Of an address, before anything.
+    Address,
+    /// Of an address, for attempts to sign in.
+    SignIn,
+    /// Of a client behind an address, for attempts to sign in.
+    Client,
+    /// Of a subject that was verified.
+    Subject,
+}
+
+impl Limit {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Socket, Self::Address, Self::SignIn, Self::Client, Self::Subject];
+
+    /// Its name in the configuration, in figures, headers and problems.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Address => "address",
+            Self::SignIn => "sign_in",
+            Self::Client => "client",
+            Self::Subject => "subject",
+        }
+    }
+
+    /// Its word as a reason: other reasons have some of these names.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Socket => "rate_limited_socket",
+            Self::Address => "rate_limited_address",
+            Self::SignIn => "rate_limited_sign_in",
+            Self::Client => "rate_limited_client",
+            Self::Subject => "rate_limited_subject",
+        }
+    }
+}
+
 /// Everything that is kept: a closed list, and none of it is anybody's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AccessEvent {
     /// Somebody was not let in, or not let do something.
     Refused(Reason),
+    /// Somebody was stopped by a rate limit, whatever they wanted.
+    RateLimited(Limit),
     /// A password or a code was wrong on the way through the gateway.
     LoginRefused,
     /// The issuer gave no token on the way through the gateway.
@@ -61,6 +106,7 @@ impl AccessEvent {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.as_str(),
+            Self::RateLimited(limit) => limit.reason(),
             Self::LoginRefused => "login_refused",
             Self::GrantRefused => "grant_refused",
             Self::ConfigurationTaken => "taken",
@@ -71,8 +117,12 @@ impl AccessEvent {
     /// The kind of record it becomes.
     pub fn kind(self) -> AccessKind {
         match self {
-            Self::Refused(Reason::UnknownPeer | Reason::Forbidden) => AccessKind::Forbidden,
-            Self::Refused(_) | Self::LoginRefused | Self::GrantRefused => AccessKind::SignInRefused,
+            Self::Refused(Reason::UnknownPeer | Reason::Forbidden)
+            | Self::RateLimited(Limit::Socket | Limit::Subject) => AccessKind::Forbidden,
+            // Before anybody is known.
+            Self::RateLimited(_) | Self::Refused(_) | Self::LoginRefused | Self::GrantRefused => {
+                AccessKind::SignInRefused
+            }
             Self::ConfigurationTaken | Self::ConfigurationRefused => AccessKind::ConfigurationReloaded,
         }
     }

@@ -41,7 +41,10 @@ impl Guard for SignIns {
         let Some(cost) = paid(attempt) else { return Ok(()) };
         match self.limits.attempt(attempt.address, attempt.client, cost).await {
             Ok(()) => Ok(()),
-            Err(why) => Err(self.limits.refuse_late(why).await),
+            Err(why) => {
+                self.access.note(why.event(), Some(Network::of(attempt.address)));
+                Err(self.limits.refuse_late(why).await)
+            }
         }
     }
 

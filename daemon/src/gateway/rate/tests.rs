@@ -1,9 +1,9 @@
 //! Who is stopped by what, and who is not. A token comes back in an hour here: nothing depends on how fast a machine is.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Mutex};
 
 use axum::http::StatusCode;
-use wallet_core::{ids::Actor, key::KeyScope};
+use wallet_core::{ids::Actor, journal::Network, key::KeyScope};
 
 use super::*;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         keycloak::{Attempt, Ended, Guard as _, Route},
         source::Peer,
     },
-    services::access::NoLog,
+    services::access::{AccessLog, NoLog},
 };
 
 fn rate(burst: u32) -> Rate {
@@ -144,6 +144,27 @@ async fn admitted(sign_ins: &SignIns, attempt: &Attempt<'_>, how: Ended) -> u32 
         count += 1;
     }
     count
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(&'static str, &'static str, String)>>);
+
+impl AccessLog for Heard {
+    fn note(&self, event: AccessEvent, from: Option<Network>) {
+        self.0.lock().unwrap().push((event.kind().as_str(), event.as_str(), from.unwrap().to_string()));
+    }
+}
+
+#[tokio::test]
+async fn the_trail_hears_of_sign_ins_that_a_limit_stopped() {
+    let heard = Arc::new(Heard::default());
+    let sign_ins = SignIns { limits: Arc::new(limits()), access: Arc::clone(&heard) as Arc<dyn AccessLog> };
+    admitted(&sign_ins, &attempt("203.0.113.7", Route::Token, false), Ended::Taken).await;
+    admitted(&sign_ins, &Attempt { client: Some("x"), ..attempt("203.0.113.7", Route::Device, false) }, Ended::Taken)
+        .await;
+    let stopped = |reason| ("sign_in_refused", reason, "203.0.113.0/24".to_owned());
+    assert_eq!(*heard.0.lock().unwrap(), [stopped("rate_limited_client"), stopped("rate_limited_client")]);
 }
 
 #[tokio::test]

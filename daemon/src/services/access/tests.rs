@@ -179,9 +179,10 @@ async fn records_are_written_behind_the_requests_and_are_links_of_the_chain() {
 
 #[test]
 fn every_event_has_a_word_of_its_own() {
-    let reasons = Reason::ALL.map(AccessEvent::Refused);
+    let (reasons, limits) = (Reason::ALL.map(AccessEvent::Refused), Limit::ALL.map(AccessEvent::RateLimited));
     let all = [
         reasons.as_slice(),
+        limits.as_slice(),
         &[AccessEvent::LoginRefused, AccessEvent::GrantRefused],
         &[AccessEvent::ConfigurationTaken, AccessEvent::ConfigurationRefused],
     ]
