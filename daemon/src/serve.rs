@@ -9,7 +9,7 @@ use crate::{
     adapters::embedded::clock::SystemClock,
     compose::{self, Daemon, Opening},
     config::{Config, Duty},
-    gateway::{self, Answers, Certificate, Facts, Files, Listener, Source, Tcp},
+    gateway::{self, Answers, Certificate, Facts, Files, Listener, Tcp},
     lifecycle::{DataLock, Shutdown, Signals, Socket, raise_file_limit},
     metrics,
     services::access::{AccessEvent, AccessLog as _, AccessRecords},
@@ -46,7 +46,9 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let tcp =
         config.gateway.listen.map(|address| Tcp::bind(address, &config.gateway, certificate.clone())).transpose()?;
     let mut socket = Socket::bind(&config.server.socket, !config.access.peers.is_empty())?;
-    let listener = Listener::new(socket.listener()?, config.server.connection_limit);
+    let own = rustix::process::geteuid().as_raw();
+    let identify = Arc::clone(&daemon.edge.identify);
+    let listener = Listener::new(socket.listener()?, &config.server, own, identify);
     let answers = if config.server.roles.includes(Duty::Api) { Answers::Everything } else { Answers::AboutItself };
     let (services, edge) = (daemon.services.clone(), daemon.edge.clone());
     let router = gateway::router(services, edge, config.server.body_limit_bytes, answers);
@@ -65,12 +67,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq,
         roles = config.server.roles.words().join(","), "serving"
     );
-    let soft = shutdown.soft.clone();
-    let served = axum::serve(listener, router.clone().into_make_service_with_connect_info::<Source>())
-        .with_graceful_shutdown(async move {
-            soft.cancelled().await;
-            socket.retire().await;
-        });
+    let on_socket = listener.serve(router.clone(), &config.gateway, shutdown.soft.clone(), socket.retire());
     let figures = Arc::clone(&daemon.edge.figures);
     let on_tcp = async {
         match tcp {
@@ -79,8 +76,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         }
     };
     let orderly = async {
-        let (served, ()) = tokio::join!(served.into_future(), on_tcp);
-        served?;
+        tokio::join!(on_socket, on_tcp);
         daemon.stop().await;
         anyhow::Ok(())
     };

@@ -16,6 +16,9 @@ const DEFAULT_QUEUE: usize = 50_000;
 /// Two thousand clients: two thousand sockets.
 const DEFAULT_CONNECTIONS: usize = 2_048;
 
+/// As many as one address has over TCP: a user's batch and a hundred short commands, and an eighth of all.
+const DEFAULT_OF_USER: usize = 256;
+
 /// The socket and the limits of the edge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,8 +35,10 @@ pub struct Server {
     pub body_limit_bytes: usize,
     /// Commands that may wait to be committed; more are answered `overloaded` at once.
     pub queue_limit: usize,
-    /// Connections at a time.
+    /// Connections on the socket at a time.
     pub connection_limit: usize,
+    /// Of these, connections of one user other than the daemon's own.
+    pub connections_per_user: usize,
 }
 
 impl Server {
@@ -47,6 +52,7 @@ impl Server {
             body_limit_bytes: DEFAULT_BODY,
             queue_limit: DEFAULT_QUEUE,
             connection_limit: DEFAULT_CONNECTIONS,
+            connections_per_user: DEFAULT_OF_USER,
         }
     }
 
@@ -73,6 +79,7 @@ impl Server {
         Invalid::range("server.request_timeout_s", &self.request_timeout_s, 1..=3_600)?;
         Invalid::range("server.body_limit_bytes", &self.body_limit_bytes, 1 << 10..=1 << 30)?;
         Invalid::range("server.queue_limit", &self.queue_limit, 1..=1_000_000)?;
-        Invalid::range("server.connection_limit", &self.connection_limit, 1..=100_000)
+        Invalid::range("server.connection_limit", &self.connection_limit, 1..=100_000)?;
+        Invalid::range("server.connections_per_user", &self.connections_per_user, 1..=100_000)
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use wallet_api::problem::Problem;
 
-use super::{context::Context, fault::Fault, tcp::TooSlow};
+use super::{connections::TooSlow, context::Context, fault::Fault};
 
 impl<S: Send + Sync> FromRequestParts<S> for Context {
     type Rejection = Fault;

@@ -4,6 +4,7 @@
 //! generated from the handlers themselves.
 
 pub mod authz;
+mod connections;
 mod context;
 mod document;
 mod edge;

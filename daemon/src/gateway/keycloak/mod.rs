@@ -37,9 +37,9 @@ use self::{
     form::{Form, FormError},
 };
 use super::{
+    connections::{Share, Shares},
     fault::Fault,
     source::Remote,
-    tcp::{Addresses, Share},
 };
 use crate::config::{self, PublicUrl, PublicUrlError};
 
@@ -92,7 +92,7 @@ pub struct Keycloak {
     realm: String,
     public: PublicUrl,
     places: Arc<Semaphore>,
-    shares: Arc<Addresses>,
+    shares: Arc<Shares>,
     time_limit: Duration,
     guard: Option<Arc<dyn Guard>>,
 }
@@ -148,7 +148,7 @@ impl Keycloak {
             realm: config.realm.clone(),
             public: public_url.unwrap_or_default().parse()?,
             places: Arc::new(Semaphore::new(config.request_limit)),
-            shares: Addresses::new(config.request_limit.div_ceil(SHARE)),
+            shares: Shares::new(config.request_limit.div_ceil(SHARE)),
             time_limit: config.timeout(),
             guard: None,
         }))

@@ -3,45 +3,39 @@
 //! A connection takes a place before it is accepted; beyond `gateway.connection_limit` clients wait in the
 //! kernel's backlog. One address has at most `gateway.connections_per_address`; its next connection is
 //! closed at once. It has at most `gateway.requests_per_address` of the requests that run; its next one is
-//! answered `overloaded`. Every wait on a client has a limit: handshake and head, pauses of a body, a
-//! connection on which nothing happens, an answer that is not read.
+//! answered `overloaded`. What a connection may take is the same as on the socket: `connections`.
 //!
 //! The end: nobody new is accepted, those who had connected are; for a moment requests that are on their
 //! way still come in and are answered; then every connection finishes what runs and closes.
 
-mod activity;
-mod addresses;
-mod body;
-mod connection;
-mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, Version, header},
+};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wallet_api::problem::Problem;
 
-use self::activity::Patience;
-pub(super) use self::{
-    addresses::{Addresses, Share},
-    body::TooSlow,
-};
 use super::{
+    connections::{BREATH, Origin, Share, Shares, Terms, TurnedAway, encrypted, plain},
+    fault::Fault,
     proxies::Proxies,
+    source::Source,
     tls::{Certificate, CertificateError},
 };
 use crate::{config, metrics::figures::Http};
@@ -50,10 +44,6 @@ use crate::{config, metrics::figures::Http};
 const BACKLOG: u32 = 1_024;
 /// From connecting to sending a request: the same moment as the socket's, and a network's way.
 const LINGER: Duration = Duration::from_millis(300);
-/// Out of file descriptors: wait for one instead of spinning.
-const BREATH: Duration = Duration::from_millis(20);
-/// How often a line says that connections are refused.
-const SELDOM: Duration = Duration::from_mins(1);
 
 /// Why there is no TCP listener.
 #[derive(Debug, thiserror::Error)]
@@ -105,75 +95,107 @@ impl Tcp {
     /// Serves until `soft`, and then until what runs has finished.
     pub async fn serve(self, router: Router, request_timeout: Duration, figures: Arc<Http>, soft: CancellationToken) {
         let Self { listener, tls, limits, .. } = self;
-        let shared = Arc::new(Shared {
-            router,
-            tls,
+        let gate = Arc::new(Gate {
             proxies: Proxies::new(limits.trusted_proxies.clone()),
-            patience: Patience {
-                head: Duration::from_secs(limits.head_timeout_s),
-                idle: Duration::from_secs(limits.idle_timeout_s),
-            },
-            body_pause: Duration::from_secs(limits.body_timeout_s),
-            body_whole: request_timeout,
-            head_limit: limits.head_limit_bytes,
-            streams: limits.streams_per_connection,
             requests: Semaphore::new(limits.request_limit),
-            of_address: Addresses::new(limits.requests_per_address),
-            figures,
-            soft: soft.clone(),
-            ending: CancellationToken::new(),
+            of_address: Shares::new(limits.requests_per_address),
         });
         let door = Door {
-            shared: Arc::clone(&shared),
+            terms: Terms::new(router, &limits, request_timeout, soft.clone()),
+            tls,
+            gate,
             places: Arc::new(Semaphore::new(limits.connection_limit)),
-            addresses: Addresses::new(limits.connections_per_address),
+            shares: Shares::new(limits.connections_per_address),
             visits: TaskTracker::new(),
-            turned_away: AtomicU64::new(0),
+            turned_away: TurnedAway::default(),
+            figures,
         };
         tokio::select! {
             () = soft.cancelled() => {}
             () = door.accept(&listener) => {}
-            () = door.speak_of_those_turned_away() => {}
+            () = door.turned_away.speak("gateway.connections_per_address") => {}
         }
         door.accept_who_waits(listener);
         tokio::time::sleep(LINGER).await;
-        shared.ending.cancel();
+        door.terms.ending.cancel();
         door.visits.close();
         door.visits.wait().await;
     }
 }
 
-/// What every connection needs.
-struct Shared {
-    router: Router,
-    tls: Option<TlsAcceptor>,
+/// Which requests may run.
+struct Gate {
     proxies: Proxies,
-    patience: Patience,
-    /// Between two pieces of a request's body.
-    body_pause: Duration,
-    /// For a request's body as a whole.
-    body_whole: Duration,
-    head_limit: usize,
-    streams: u32,
-    /// Requests that may run at a time.
+    /// At a time.
     requests: Semaphore,
-    /// And those of one address.
-    of_address: Arc<Addresses>,
-    figures: Arc<Http>,
-    /// The daemon stops: connections are not kept.
-    soft: CancellationToken,
-    /// Connections finish what runs, and close.
-    ending: CancellationToken,
+    /// Of one address.
+    of_address: Arc<Shares>,
+}
+
+/// A connection's other end.
+struct Client {
+    gate: Arc<Gate>,
+    peer: IpAddr,
+    encrypted: bool,
+}
+
+impl Origin for Client {
+    type Place<'a> = (Option<Share>, SemaphorePermit<'a>);
+
+    fn source(&self, headers: &HeaderMap) -> Source {
+        Source::Tcp(self.gate.proxies.remote(self.peer, self.encrypted, headers))
+    }
+
+    /// A trusted proxy that does not say for whom it asks has no share, as it has none of the connections.
+    fn place(&self, source: Source) -> Result<Self::Place<'_>, Fault> {
+        let overloaded = |detail| Fault::from(Problem::new("overloaded", detail));
+        let share = match source {
+            Source::Tcp(remote) if !self.gate.proxies.include(remote.address) => {
+                let full = "this address has as many requests running as one may have (gateway.requests_per_address)";
+                Some(self.gate.of_address.take(remote.address).ok_or_else(|| overloaded(full))?)
+            }
+            _ => None,
+        };
+        let full = "as many requests run as may run at a time (gateway.request_limit)";
+        Ok((share, self.gate.requests.try_acquire().map_err(|_| overloaded(full))?))
+    }
+
+    /// A request names a path, and one host, or it could mean something else to a proxy in front (RFC 9112, 3.2).
+    fn judge(&self, request: &Request<Body>) -> Result<(), Fault> {
+        if request.uri().path().is_empty() && request.method() != Method::CONNECT {
+            return Err(Fault::invalid("the request names no path"));
+        }
+        if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Fault::invalid("the request names a user with its host"));
+        }
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let (first, second) = (hosts.next(), hosts.next());
+        let fault = match (first, second) {
+            (_, Some(_)) => "the request has more than one Host",
+            (None, None) if request.version() == Version::HTTP_11 => "the request has no Host",
+            (None, None) => return Ok(()),
+            (Some(host), None) => {
+                let parsed = host.to_str().ok().and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
+                if parsed.is_some_and(|host| !host.as_str().contains('@')) {
+                    return Ok(());
+                }
+                "the Host is no host"
+            }
+        };
+        Err(Fault::invalid(fault))
+    }
 }
 
 /// Who comes in.
 struct Door {
-    shared: Arc<Shared>,
+    terms: Arc<Terms>,
+    tls: Option<TlsAcceptor>,
+    gate: Arc<Gate>,
     places: Arc<Semaphore>,
-    addresses: Arc<Addresses>,
+    shares: Arc<Shares>,
     visits: TaskTracker,
-    /// Connections that were closed at once since the last line about them.
-    turned_away: AtomicU64,
+    turned_away: TurnedAway,
+    figures: Arc<Http>,
 }
 
 impl Door {
@@ -209,36 +231,29 @@ impl Door {
     fn admit(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         let peer = peer.ip().to_canonical();
         // All clients of a trusted proxy come from its address.
-        let share = if self.shared.proxies.include(peer) { Ok(None) } else { self.share(peer).map(Some) };
+        let share = if self.gate.proxies.include(peer) { Ok(None) } else { self.share(peer).map(Some) };
         let Ok(share) = share else { return };
-        let shared = Arc::clone(&self.shared);
-        let open = shared.figures.connections.begin();
+        // An answer is written whole; waiting for more of it costs the client 40 ms.
+        drop(stream.set_nodelay(true));
+        let (terms, tls) = (Arc::clone(&self.terms), self.tls.clone());
+        let client = Client { gate: Arc::clone(&self.gate), peer, encrypted: tls.is_some() };
+        let open = self.figures.connections.begin();
         self.visits.spawn(async move {
-            if let Err(failure) = connection::serve(shared, stream, peer).await {
-                let source = std::error::Error::source(&failure).map(ToString::to_string).unwrap_or_default();
-                tracing::debug!(%peer, %failure, source, "a connection ended");
+            let ended = match tls {
+                None => plain(terms, client, stream).await,
+                Some(acceptor) => encrypted(terms, &acceptor, client, stream).await,
+            };
+            if let Err(failure) = ended {
+                failure.tell(&peer);
             }
             drop((share, place, open));
         });
     }
 
-    fn share(&self, peer: IpAddr) -> Result<addresses::Share, ()> {
-        self.addresses.take(peer).ok_or_else(|| {
-            self.turned_away.fetch_add(1, Ordering::Relaxed);
-            self.shared.figures.connections_refused.one();
+    fn share(&self, peer: IpAddr) -> Result<Share, ()> {
+        self.shares.take(peer).ok_or_else(|| {
+            self.turned_away.one();
+            self.figures.connections_refused.one();
         })
-    }
-
-    async fn speak_of_those_turned_away(&self) {
-        loop {
-            tokio::time::sleep(SELDOM).await;
-            let turned_away = self.turned_away.swap(0, Ordering::Relaxed);
-            if turned_away > 0 {
-                tracing::warn!(
-                    turned_away,
-                    "connections of addresses that have as many as one may have (gateway.connections_per_address)"
-                );
-            }
-        }
     }
 }

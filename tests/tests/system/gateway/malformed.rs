@@ -19,7 +19,7 @@ use crate::harness::until;
 
 /// Longer than the limits that are set here, which end what waits for more.
 const QUIET: Duration = Duration::from_secs(3);
-/// What waits for more is ended soon: by TCP's limits.
+/// What waits for more is ended soon.
 const LIMITS: [(&str, &str); 3] = [("head_timeout_s", "1"), ("body_timeout_s", "1"), ("idle_timeout_s", "1")];
 /// Cases at a time.
 const AT_A_TIME: usize = 8;
@@ -45,11 +45,9 @@ fn judge(way: &Way, number: usize, case: &Case) -> Result<(), String> {
         return wrong("a fault of ours");
     }
     let rest = statuses.get(case.before..).unwrap_or_default();
-    // Only TCP ends what waits for more.
-    let ends = said.ended || (!over_tcp && rest.is_empty());
     match case.outcome {
         Outcome::Refused | Outcome::RefusedOverTcp if rest.iter().any(|status| *status < 400) => wrong("not refused"),
-        Outcome::Refused | Outcome::RefusedOverTcp | Outcome::OneAndEnd if !ends => wrong("the connection stays"),
+        Outcome::Refused | Outcome::RefusedOverTcp | Outcome::OneAndEnd if !said.ended => wrong("the connection stays"),
         _ if rest.len() > 1 => wrong("more than one request was seen"),
         _ => Ok(()),
     }

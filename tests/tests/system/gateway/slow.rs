@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
+    os::unix::net::UnixStream,
     thread,
     time::{Duration, Instant},
 };
@@ -172,5 +173,28 @@ fn an_address_whose_requests_wait_for_their_bodies_leaves_the_others_theirs() {
     assert_eq!(other.statuses(), [200], "{}", other.text());
     drop(waiting);
     until("they are given back", || asks(OTHER).statuses() == [200]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn connections_of_the_socket_that_say_nothing_do_not_keep_a_command_out() {
+    let mut site = Site::plain(&[("head_timeout_s", "1"), ("body_timeout_s", "1"), ("idle_timeout_s", "1")]);
+    site.world.add("WALLETD_SERVER__CONNECTION_LIMIT", "3");
+    let daemon = site.world.daemon();
+    for sent in [
+        &b""[..],
+        b"GET /v1/status HTTP/1.1\r\n",
+        b"POST /v1/deposits HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n",
+    ] {
+        let silent: Vec<_> = (0..3)
+            .map(|_| {
+                let mut stream = UnixStream::connect(site.world.socket()).unwrap();
+                stream.write_all(sent).unwrap();
+                stream
+            })
+            .collect();
+        site.world.ctl("daemon status").ok();
+        drop(silent);
+    }
     assert_eq!(daemon.stop(), 0);
 }

@@ -1,11 +1,11 @@
 //! One connection: handshake, protocol, requests, and the end, whichever comes first.
 
-use std::{convert::Infallible, future::poll_fn, io, net::IpAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{convert::Infallible, future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use axum::{
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderValue, Method, Request, Response, Version, header},
+    http::{HeaderValue, Request, Response, Version, header},
 };
 use hyper::{
     body::Incoming,
@@ -18,21 +18,17 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::SemaphorePermit,
     time::{Instant, sleep_until, timeout_at},
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
-use wallet_api::problem::Problem;
 
 use super::{
-    Shared,
+    Origin, Terms,
     activity::{Activity, Overdue},
-    addresses::Share,
     body::{Answer, Timed},
     stream::{Protocol, Stream, protocol},
 };
-use crate::gateway::{fault::Fault, source::Source};
 
 /// What a connection gets to say goodbye once nothing happens on it any more.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -54,7 +50,7 @@ const READ_AHEAD: usize = 32 << 10;
 
 /// Why a connection came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(in crate::gateway) enum Failure {
     /// No TLS came about.
     #[error("no TLS")]
     Handshake(#[source] io::Error),
@@ -72,44 +68,62 @@ pub(super) enum Failure {
     Idle,
 }
 
-/// A connection's part of what all requests need.
-struct Visit {
-    shared: Arc<Shared>,
-    activity: Arc<Activity>,
-    peer: IpAddr,
-    encrypted: bool,
+impl Failure {
+    /// A line for whoever looks for it: clients come and go as they please.
+    pub(in crate::gateway) fn tell(&self, peer: &dyn std::fmt::Display) {
+        let source = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
+        tracing::debug!(%peer, failure = %self, source, "a connection ended");
+    }
 }
 
-/// Serves one connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr) -> Result<(), Failure> {
-    let activity = Activity::new(shared.patience);
-    // An answer is written whole; waiting for more of it costs the client 40 ms.
-    drop(stream.set_nodelay(true));
-    let due = activity.first_head_due();
-    let visit = |encrypted| Visit { shared: Arc::clone(&shared), activity: Arc::clone(&activity), peer, encrypted };
-    let Some(acceptor) = &shared.tls else {
-        let mut stream = stream;
-        let begun = shared.ending.run_until_cancelled(timeout_at(due, protocol(&mut stream))).await;
-        let Some(begun) = begun else { return Ok(()) };
-        let (protocol, first) = begun.map_err(|_| Failure::SlowHead)?.map_err(Failure::Gone)?;
-        return visit(false).speak(protocol, Stream::new(first, stream, Arc::clone(&activity))).await;
-    };
-    let shaken = shared.ending.run_until_cancelled(timeout_at(due, acceptor.accept(stream))).await;
-    let Some(shaken) = shaken else { return Ok(()) };
-    let stream = shaken.map_err(|_| Failure::SlowHead)?.map_err(Failure::Handshake)?;
-    let protocol = match stream.get_ref().1.alpn_protocol() {
+/// A connection's part of what all requests need.
+struct Visit<Of> {
+    terms: Arc<Terms>,
+    activity: Arc<Activity>,
+    origin: Of,
+}
+
+/// Serves a connection without TLS to its end.
+pub(in crate::gateway) async fn plain<Io>(terms: Arc<Terms>, origin: impl Origin, mut io: Io) -> Result<(), Failure>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Activity::new(terms.patience);
+    let begun = timeout_at(activity.first_head_due(), protocol(&mut io));
+    let Some(begun) = terms.ending.run_until_cancelled(begun).await else { return Ok(()) };
+    let (protocol, first) = begun.map_err(|_| Failure::SlowHead)?.map_err(Failure::Gone)?;
+    let io = Stream::new(first, io, Arc::clone(&activity));
+    Visit { terms, activity, origin }.speak(protocol, io).await
+}
+
+/// Serves a connection within TLS to its end.
+pub(in crate::gateway) async fn encrypted<Io>(
+    terms: Arc<Terms>,
+    acceptor: &TlsAcceptor,
+    origin: impl Origin,
+    io: Io,
+) -> Result<(), Failure>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Activity::new(terms.patience);
+    let shaken = timeout_at(activity.first_head_due(), acceptor.accept(io));
+    let Some(shaken) = terms.ending.run_until_cancelled(shaken).await else { return Ok(()) };
+    let io = shaken.map_err(|_| Failure::SlowHead)?.map_err(Failure::Handshake)?;
+    let protocol = match io.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    visit(true).speak(protocol, Stream::new(Vec::new(), stream, Arc::clone(&activity))).await
+    let io = Stream::new(Vec::new(), io, Arc::clone(&activity));
+    Visit { terms, activity, origin }.speak(protocol, io).await
 }
 
-impl Visit {
+impl<Of: Origin> Visit<Of> {
     async fn speak<Io>(self, protocol: Protocol, io: Stream<Io>) -> Result<(), Failure>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (shared, activity) = (Arc::clone(&self.shared), Arc::clone(&self.activity));
+        let (terms, activity) = (Arc::clone(&self.terms), Arc::clone(&self.activity));
         let visit = Arc::new(self);
         let service = service_fn(move |request: Request<Incoming>| {
             let visit = Arc::clone(&visit);
@@ -117,13 +131,13 @@ impl Visit {
         });
         match protocol {
             Protocol::Http1 => {
-                let connection = http1(&shared).serve_connection(TokioIo::new(io), service);
-                drive(connection, &activity, &shared).await
+                let connection = http1(&terms).serve_connection(TokioIo::new(io), service);
+                drive(connection, &activity, &terms).await
             }
             Protocol::Http2 => {
                 activity.head_is_here();
-                let connection = http2(&shared).serve_connection(TokioIo::new(io), service);
-                drive(connection, &activity, &shared).await
+                let connection = http2(&terms).serve_connection(TokioIo::new(io), service);
+                drive(connection, &activity, &terms).await
             }
         }
     }
@@ -132,21 +146,18 @@ impl Visit {
         let handling = self.activity.handling();
         let version = request.version();
         let (parts, body) = request.into_parts();
-        let body = Body::new(Timed::new(body, self.shared.body_pause, self.shared.body_whole));
+        let body = Body::new(Timed::new(body, self.terms.body_pause, self.terms.body_whole));
         let mut request = Request::from_parts(parts, body);
-        let remote = self.shared.proxies.remote(self.peer, self.encrypted, request.headers());
-        request.extensions_mut().insert(ConnectInfo(Source::Tcp(remote)));
-        let mut last = self.shared.soft.is_cancelled();
-        if let Err(fault) = is_plain(&request) {
+        let source = self.origin.source(request.headers());
+        request.extensions_mut().insert(ConnectInfo(source));
+        let mut last = self.terms.soft.is_cancelled();
+        if let Err(fault) = self.origin.judge(&request) {
             request.extensions_mut().insert(fault);
             // What comes behind it may not be what it seems.
             last = true;
         }
-        let place = self.place(remote.address);
-        if let Err(full) = &place {
-            request.extensions_mut().insert(Fault::from(Problem::new("overloaded", *full)));
-        }
-        let mut response = match self.shared.router.clone().oneshot(request).await {
+        let place = self.origin.place(source).map_err(|fault| request.extensions_mut().insert(fault));
+        let mut response = match self.terms.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
@@ -157,65 +168,26 @@ impl Visit {
         drop((handling, place));
         response.map(|body| Answer::new(body, answering))
     }
-
-    /// A place among the requests that run; what it wants if there is none. A trusted proxy that does not say for whom
-    /// it asks has no share, as it has none of the connections.
-    fn place(&self, address: IpAddr) -> Result<(Option<Share>, SemaphorePermit<'_>), &'static str> {
-        let shared = &self.shared;
-        let share = if shared.proxies.include(address) {
-            None
-        } else {
-            let full = "this address has as many requests running as one may have (gateway.requests_per_address)";
-            Some(shared.of_address.take(address).ok_or(full)?)
-        };
-        let full = "as many requests run as may run at a time (gateway.request_limit)";
-        Ok((share, shared.requests.try_acquire().map_err(|_| full)?))
-    }
 }
 
-/// A request names a path, and one host, or it could mean something else to a proxy in front (RFC 9112, 3.2).
-fn is_plain(request: &Request<Body>) -> Result<(), Fault> {
-    if request.uri().path().is_empty() && request.method() != Method::CONNECT {
-        return Err(Fault::invalid("the request names no path"));
-    }
-    if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(Fault::invalid("the request names a user with its host"));
-    }
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
-    let fault = match (first, second) {
-        (_, Some(_)) => "the request has more than one Host",
-        (None, None) if request.version() == Version::HTTP_11 => "the request has no Host",
-        (None, None) => return Ok(()),
-        (Some(host), None) => {
-            let parsed = host.to_str().ok().and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
-            if parsed.is_some_and(|host| !host.as_str().contains('@')) {
-                return Ok(());
-            }
-            "the Host is no host"
-        }
-    };
-    Err(Fault::invalid(fault))
-}
-
-fn http1(shared: &Shared) -> http1::Builder {
+fn http1(terms: &Terms) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         // The activity of the connection goes by a clock that tells a head from a pause between requests.
         .header_read_timeout(None)
         .half_close(false)
-        .max_header_size(shared.head_limit)
-        .max_buf_size(shared.head_limit + READ_AHEAD);
+        .max_header_size(terms.head_limit)
+        .max_buf_size(terms.head_limit + READ_AHEAD);
     builder
 }
 
-fn http2(shared: &Shared) -> http2::Builder<TokioExecutor> {
+fn http2(terms: &Terms) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(shared.streams)
-        .max_header_list_size(u32::try_from(shared.head_limit).unwrap_or(u32::MAX))
+        .max_concurrent_streams(terms.streams)
+        .max_header_list_size(u32::try_from(terms.head_limit).unwrap_or(u32::MAX))
         .max_frame_size(FRAME)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -228,12 +200,12 @@ fn http2(shared: &Shared) -> http2::Builder<TokioExecutor> {
 }
 
 /// Polls a connection until it ends, its time is up, or the listener ends and what runs has finished.
-async fn drive<C>(connection: C, activity: &Activity, shared: &Shared) -> Result<(), Failure>
+async fn drive<C>(connection: C, activity: &Activity, terms: &Terms) -> Result<(), Failure>
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = pin!(connection);
-    let mut ending = pin!(shared.ending.cancelled());
+    let mut ending = pin!(terms.ending.cancelled());
     let mut asked = false;
     let mut goodbye: Option<Instant> = None;
     let mut alarm = pin!(sleep_until(activity.due().0));
