@@ -71,7 +71,7 @@ impl From<ServiceError> for Fault {
                 problem.field = Some("commands".into());
                 problem.into()
             }
-            ServiceError::Overloaded => Problem::new("overloaded", detail).into(),
+            ServiceError::Overloaded | ServiceError::Busy(_) => Problem::new("overloaded", detail).into(),
             ServiceError::Stopping => Problem::new("shutting_down", detail).into(),
         }
     }

@@ -57,6 +57,9 @@ pub enum ServiceError {
     /// Too much waits already.
     #[error("too many commands wait to be committed")]
     Overloaded,
+    /// As many of these run and wait as may.
+    #[error("{0}")]
+    Busy(&'static str),
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Stopping,

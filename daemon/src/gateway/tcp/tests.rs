@@ -28,6 +28,8 @@ struct Running {
     address: SocketAddr,
     soft: CancellationToken,
     served: JoinHandle<()>,
+    /// What `/held` holds as long as it runs, which is for ever.
+    held: Arc<Semaphore>,
 }
 
 fn limits() -> config::Gateway {
@@ -44,7 +46,14 @@ fn start(limits: &config::Gateway) -> Running {
 }
 
 fn start_with(limits: &config::Gateway, request_timeout: Duration) -> Running {
+    let held = Arc::new(Semaphore::new(1));
+    let holds = Arc::clone(&held);
+    let hold = || async move {
+        let _held = holds.acquire().await;
+        std::future::pending::<()>().await;
+    };
     let router = Router::new()
+        .route("/held", get(hold))
         .route("/", get(|| async { "here" }))
         .route("/json", post(|Body(value): Body<Value>| async move { Json(value) }))
         .route(
@@ -73,7 +82,7 @@ fn start_with(limits: &config::Gateway, request_timeout: Duration) -> Running {
     let tcp = Tcp::bind("127.0.0.1:0".parse().unwrap(), limits, None).unwrap();
     let (address, soft) = (tcp.address(), CancellationToken::new());
     let served = tokio::spawn(tcp.serve(router, request_timeout, Arc::new(Http::new(Vec::new())), soft.clone()));
-    Running { address, soft, served }
+    Running { address, soft, served, held }
 }
 
 impl Running {
@@ -191,6 +200,18 @@ async fn an_address_has_its_share_of_connections_and_gets_it_back() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let (answer, _) = rest(running.sends("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
     assert!(answer.ends_with("here"), "{answer}");
+    running.stops().await;
+}
+
+#[tokio::test]
+async fn what_runs_for_a_client_ends_when_the_client_leaves() {
+    let running = start(&config::Gateway { idle_timeout_s: 600, ..limits() });
+    let client = running.sends("GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    while running.held.available_permits() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(client);
+    tokio::time::timeout(PATIENCE, running.held.acquire()).await.unwrap().unwrap().forget();
     running.stops().await;
 }
 

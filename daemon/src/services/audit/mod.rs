@@ -3,6 +3,9 @@
 //! Verification walks the ledger's journal from its first record and recomputes everything it
 //! claims, holds the ledger's accounts against that, and compares the audit trail, a second copy in
 //! a store of its own, record by record. Cost: one pass over both; memory: one account row a wallet.
+//!
+//! One at a time: others wait for their turn, as each is to see the head of its own beginning, and few at a time wait.
+//! A walk belongs to who asked for it, and ends when they leave.
 
 use std::{sync::Arc, time::Instant};
 
@@ -15,6 +18,10 @@ use wallet_core::{
 };
 
 mod stores;
+#[cfg(test)]
+mod tests;
+
+use tokio::sync::Semaphore;
 
 pub use self::stores::Followers;
 use super::ServiceError;
@@ -22,6 +29,8 @@ use crate::telemetry::within;
 
 /// Records read at a time.
 const PAGE: usize = 2_000;
+/// Verifications that wait while one runs: a nightly one and some people's. Whoever wants more is told so.
+const MAX_WAITING: usize = 8;
 
 /// One check of a verification.
 #[derive(Clone, Debug)]
@@ -53,6 +62,19 @@ pub struct Audit {
     ledger: Arc<dyn LedgerStore>,
     trail: Arc<dyn AuditStore>,
     followers: Followers,
+    turns: Arc<Turns>,
+}
+
+/// Who verifies, and who waits for it.
+struct Turns {
+    one: Semaphore,
+    line: Semaphore,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { one: Semaphore::new(1), line: Semaphore::new(1 + MAX_WAITING) }
+    }
 }
 
 /// What a verification is to look at besides the ledger and its audit trail.
@@ -67,7 +89,7 @@ pub struct Wish {
 impl Audit {
     /// Over this ledger, this audit trail and the other stores that follow.
     pub fn new(ledger: Arc<dyn LedgerStore>, trail: Arc<dyn AuditStore>, followers: Followers) -> Self {
-        Self { ledger, trail, followers }
+        Self { ledger, trail, followers, turns: Arc::default() }
     }
 
     /// Records of the audit trail, newest first.
@@ -75,8 +97,16 @@ impl Audit {
         Ok(within("audit_store.list", self.trail.list(query)).await?)
     }
 
-    /// Verifies everything up to the present head, and what else is wished for.
+    /// Verifies everything up to the head that it finds when its turn comes, and what else is wished for.
     pub async fn verify(&self, wish: Wish) -> Result<Verification, ServiceError> {
+        let full = "a verification runs, and as many wait for their turn as may; try again when some have ended";
+        // In this order both are given back: the turn, then the place in the line. None is ever closed.
+        let Ok(_place) = self.turns.line.try_acquire() else { return Err(ServiceError::Busy(full)) };
+        let _turn = self.turns.one.acquire().await;
+        self.verify_now(wish).await
+    }
+
+    async fn verify_now(&self, wish: Wish) -> Result<Verification, ServiceError> {
         let written_down = wish.cut;
         let started = Instant::now();
         let cut = self.ledger.head().await?;

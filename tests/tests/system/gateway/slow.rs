@@ -184,7 +184,7 @@ fn connections_of_the_socket_that_say_nothing_do_not_keep_a_command_out() {
     for sent in [
         &b""[..],
         b"GET /v1/status HTTP/1.1\r\n",
-        b"POST /v1/deposits HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n",
+        b"POST /v1/deposits HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n",
     ] {
         let silent: Vec<_> = (0..3)
             .map(|_| {
