@@ -19,6 +19,9 @@ const DEFAULT_HEAD: usize = 32 << 10;
 /// has more than a quarter. It is four for each connection that it may have.
 const DEFAULT_OF_ADDRESS: usize = 1_024;
 
+/// Proxies are a handful of addresses; the widest private network (10.0.0.0/8, fd00::/8) is what may be meant at most.
+const WIDEST: u8 = 8;
+
 /// The TCP listener, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,7 +92,19 @@ impl Gateway {
 
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         if let Some(url) = &self.public_url {
-            url.parse::<PublicUrl>().map_err(|error| Invalid::new("gateway.public_url", format!("{url:?} {error}")))?;
+            let parsed = url.parse::<PublicUrl>();
+            let origin =
+                parsed.map_err(|error| Invalid::new("gateway.public_url", format!("{url:?} {error}")))?.origin();
+            // Tokens, metadata and clients compare it letter by letter.
+            if *url != origin {
+                return Err(Invalid::new("gateway.public_url", format!("{url:?} must be written {origin}")));
+            }
+        }
+        if let Some(wide) = self.trusted_proxies.iter().find(|network| network.prefix_len() < WIDEST) {
+            let why = format!(
+                "whoever is in {wide} could say to be anybody: name the proxies, no network wider than /{WIDEST}"
+            );
+            return Err(Invalid::new("gateway.trusted_proxies", why));
         }
         if self.cert_file.is_some() != self.key_file.is_some() {
             return Err(Invalid::new("gateway.cert_file", "a certificate and its key come together"));
@@ -143,5 +158,38 @@ mod tests {
         }
         let half = Gateway { cert_file: Some("c".into()), ..at("127.0.0.1:8420") };
         assert_eq!(half.validate().unwrap_err().key, "gateway.cert_file");
+    }
+
+    #[test]
+    fn a_public_url_is_written_as_clients_compare_it() {
+        let of = |url: &str| Gateway { public_url: Some(url.into()), ..Gateway::default() }.validate();
+        for good in
+            ["https://wallet.example", "https://wallet.example:8443", "http://127.0.0.1:8420", "https://[2001:db8::1]"]
+        {
+            assert_eq!(of(good), Ok(()), "{good}");
+        }
+        for (bad, right) in [
+            ("https://wallet.example/", "https://wallet.example"),
+            ("https://WALLET.example", "https://wallet.example"),
+            ("HTTPS://wallet.example", "https://wallet.example"),
+            ("https://wallet.example:443", "https://wallet.example"),
+            ("http://localhost:80/", "http://localhost"),
+        ] {
+            let error = of(bad).unwrap_err();
+            assert_eq!((error.key, error.why), ("gateway.public_url", format!("{bad:?} must be written {right}")));
+        }
+    }
+
+    #[test]
+    fn nobody_trusts_the_whole_world_to_say_where_requests_come_from() {
+        let of = |networks: &[&str]| {
+            let trusted_proxies = networks.iter().map(|network| network.parse().unwrap()).collect();
+            Gateway { trusted_proxies, ..Gateway::default() }.validate()
+        };
+        assert_eq!(of(&["10.0.0.0/8", "192.0.2.7/32", "fd00::/8", "2001:db8::1/128"]), Ok(()));
+        for wide in ["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3"] {
+            let error = of(&["192.0.2.7/32", wide]).unwrap_err();
+            assert!(error.key == "gateway.trusted_proxies" && error.why.contains(wide), "{error:?}");
+        }
     }
 }

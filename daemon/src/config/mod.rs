@@ -196,14 +196,13 @@ impl Config {
             let why = "what is forwarded to Keycloak has the gateway's own URL as its issuer: set gateway.public_url";
             return Err(Invalid::new("keycloak.url", why));
         };
-        let expected = format!("{}/auth/realms/{}", public.trim_end_matches('/'), self.keycloak.realm);
-        match &self.auth.issuer {
-            Some(issuer) if *issuer != expected => {
-                let why = format!("{issuer:?} is not the realm behind the gateway, which issues as {expected}");
-                Err(Invalid::new("auth.issuer", why))
-            }
-            _ => Ok(()),
-        }
+        let expected = format!("{public}/auth/realms/{}", self.keycloak.realm);
+        let why = match &self.auth.issuer {
+            Some(issuer) if *issuer == expected => return Ok(()),
+            Some(issuer) => format!("{issuer:?} is not the realm behind the gateway, which issues as {expected}"),
+            None => format!("people would sign in and no token be taken: set it to {expected}"),
+        };
+        Err(Invalid::new("auth.issuer", why))
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -69,7 +69,7 @@ impl Metadata {
         if self.issuer.is_some()
             && let Some(resource) = self.resource(source, host)
         {
-            parts.push(format!("resource_metadata=\"{}{WELL_KNOWN}\"", resource.trim_end_matches('/')));
+            parts.push(format!("resource_metadata=\"{resource}{WELL_KNOWN}\""));
         }
         let text = if parts.is_empty() { "Bearer".to_owned() } else { format!("Bearer {}", parts.join(", ")) };
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn the_resource_is_the_configured_url_to_the_letter() {
-        let metadata = Metadata::of(ISSUER, Some("https://wallet.example/"));
-        assert_eq!(resource(&metadata, "127.0.0.1:1").as_deref(), Some("https://wallet.example/"));
+        let metadata = Metadata::of(ISSUER, Some("https://wallet.example"));
+        assert_eq!(resource(&metadata, "127.0.0.1:1").as_deref(), Some("https://wallet.example"));
         let challenge = metadata.challenge(tcp(true), None, None);
         assert_eq!(
             challenge.to_str().unwrap(),

@@ -86,12 +86,7 @@ pub(super) async fn examine_keycloak(config: &Config) -> Option<Examined> {
             }
         },
     };
-    let mut findings = vec![finding];
-    if config.auth.issuer.is_none() {
-        let advice = "set auth.issuer to the issuer of the realm: people can sign in, and no token is taken";
-        findings.push(Finding::warning("auth.issuer", "not set", advice));
-    }
-    Some(Examined { store: "keycloak", place, findings, unreachable })
+    Some(Examined { store: "keycloak", place, findings: vec![finding], unreachable })
 }
 
 #[cfg(test)]

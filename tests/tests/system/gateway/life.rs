@@ -115,6 +115,12 @@ fn what_would_be_open_to_others_must_be_said() {
     starts_with(&world, &[keycloak, ("WALLETD_LISTEN", "127.0.0.1:8420")]).fails(78, "gateway.public_url");
     let public = ("WALLETD_PUBLIC_URL", "http://wallet.example");
     starts_with(&world, &[public]).fails(78, "http is for loopback alone");
+    let slash = ("WALLETD_PUBLIC_URL", "https://Wallet.example:443/");
+    starts_with(&world, &[slash]).fails(78, "must be written https://wallet.example");
+    let here = [keycloak, ("WALLETD_LISTEN", "127.0.0.1:8420"), ("WALLETD_PUBLIC_URL", "http://127.0.0.1:8420")];
+    starts_with(&world, &here).fails(78, "set it to http://127.0.0.1:8420/auth/realms/wallet");
+    let all = ("WALLETD_GATEWAY__TRUSTED_PROXIES", "[192.0.2.7/32, 0.0.0.0/0]");
+    starts_with(&world, &[all]).fails(78, "name the proxies");
 }
 
 #[test]
