@@ -82,6 +82,23 @@ pub(super) async fn nothing_is_said_about_where_money_cannot_go(bed: &dyn Bed<dy
     let said: Vec<String> =
         outcomes(answers)?.iter().zip(to).map(|(outcome, to)| format!("{outcome:?}").replace(to, "it")).collect();
     assert!(said.iter().all(|one| *one == said[0] && one.contains("Destination")), "{said:?}");
+    // What cannot be paid says nothing of the other side, and neither does a wallet that nothing leaves.
+    let to = ["ada-1", "ghost", "ada-2", "yen"];
+    let poor: Result<Vec<_>, _> = to.iter().map(|to| pay(&format!("p{to}"), "uma-1", to, "9999", None)).collect();
+    let empty: Result<Vec<_>, _> = to.iter().map(|to| pay(&format!("e{to}"), "uma-2", to, "0.01", None)).collect();
+    for commands in [poor?, empty?] {
+        let answers = ledger.commit(&[by_uma(Mode::Continue, commands)?]).await?;
+        assert_eq!(words(&outcomes(answers)?), ["insufficient_funds"; 4]);
+    }
+    let freeze = |id: &str, change| {
+        let set = SetStatus { wallet: wallet(id)?, change, reason: "asked".parse()? };
+        command(&format!("{id}-{change:?}"), Action::SetStatus(set))
+    };
+    done(&*ledger, vec![freeze("uma-1", StatusChange::Freeze)?]).await?;
+    let frozen: Result<Vec<_>, _> = to.iter().map(|to| pay(&format!("z{to}"), "uma-1", to, "1", None)).collect();
+    let answers = ledger.commit(&[by_uma(Mode::Continue, frozen?)?]).await?;
+    assert_eq!(words(&outcomes(answers)?), ["wallet_frozen"; 4]);
+    done(&*ledger, vec![freeze("uma-1", StatusChange::Unfreeze)?]).await?;
     // Somebody else's wallet, whatever its state, is as one that is not there.
     let from = ["ghost", "ada-1", "ada-2", "yen"];
     let commands: Result<Vec<_>, _> =

@@ -75,6 +75,14 @@ fn movement(state: &State, only: Option<&Owner>, moved: &Move, moment: Moment) -
     if bound && from.owner.as_ref() != only {
         return Err(Refusal::UnknownWallet(from.id.clone()));
     }
+    // Whoever is bound must be able to pay before the other side is looked at: by what they cannot pay they would learn,
+    // for nothing, which wallets there are.
+    let paid = if bound {
+        open_for(&from, asset.code, effective_at)?;
+        Some(leg(&from, amount.debit(), effective_at, false)?)
+    } else {
+        None
+    };
     // What is the matter with it is its owner's business.
     let hidden = |refusal| match &moved.to {
         Some(id) if bound => Refusal::Destination(AccountId::Wallet(id.clone())),
@@ -91,7 +99,7 @@ fn movement(state: &State, only: Option<&Owner>, moved: &Move, moment: Moment) -
         effective_given: moved.effective_at.is_some(),
         memo: moved.memo.clone(),
         meta: moved.meta.clone(),
-        debit: leg(&from, amount.debit(), effective_at, false)?,
+        debit: paid.map_or_else(|| leg(&from, amount.debit(), effective_at, false), Ok)?,
         credit: leg(&to, amount.credit(), effective_at, false).map_err(hidden)?,
         reverses: None,
     })

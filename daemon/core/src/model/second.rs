@@ -198,8 +198,10 @@ impl Model {
         let mut there = BTreeSet::new();
         self.side(moved.to.as_ref(), moved.asset, at, units, false, &mut there);
         match only {
-            Some(_) if !there.is_empty() => drop(broken.insert("destination_refused")),
-            _ => broken.extend(there),
+            None => broken.extend(there),
+            // Of the other side they hear only when nothing is wrong with their own.
+            Some(_) if !broken.is_empty() || there.is_empty() => {}
+            Some(_) => drop(broken.insert("destination_refused")),
         }
         Some(What::Moved {
             from: moved.from.clone(),

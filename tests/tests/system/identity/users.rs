@@ -168,6 +168,17 @@ fn nothing_is_said_about_where_money_cannot_go() {
             assert_eq!(answer.to_string().replace(other, UNKNOWN), unknown.to_string());
         }
     }
+    // What she cannot pay tells her nothing: not of a wallet that could be paid either.
+    for (from, amount) in [("uma-1", "1000"), ("uma-2", "1")] {
+        for path in ["/v1/transfers", "/v1/transfers?dry_run=true"] {
+            let unknown = bank.place.write(path, &bank.uma, "k2", &transfer(from, UNKNOWN, amount)).problem(422);
+            assert_eq!(unknown["code"], "insufficient_funds");
+            for other in ["bob-1", "bob-yen", "bob-frozen", "bob-closed"] {
+                let answer = bank.place.write(path, &bank.uma, "k2", &transfer(from, other, amount)).problem(422);
+                assert_eq!(answer.to_string(), unknown.to_string(), "{other}");
+            }
+        }
+    }
 }
 
 #[test]
