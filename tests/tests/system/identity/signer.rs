@@ -12,15 +12,11 @@ use serde_json::{Value, json};
 
 /// Made by openssl for tests; nothing else trusts it.
 const PEM: &[u8] = include_bytes!("../../../../daemon/src/services/identity/tests/keys/rsa.pem");
-const KID: &str = "test";
+pub const KID: &str = "test";
 
 /// A port of this machine that nobody listens on.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn key() -> EncodingKey {
-    EncodingKey::from_rsa_pem(PEM).unwrap()
 }
 
 /// An issuer at a port of its own, which serves or not.
@@ -29,6 +25,18 @@ pub struct Signer {
 }
 
 impl Signer {
+    /// The key it signs with.
+    pub fn key() -> EncodingKey {
+        EncodingKey::from_rsa_pem(PEM).unwrap()
+    }
+
+    /// The public side of it, as it is published.
+    pub fn public() -> Value {
+        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&Self::key(), Algorithm::RS256).unwrap()).unwrap();
+        (jwk["kid"], jwk["use"]) = (json!(KID), json!("sig"));
+        jwk
+    }
+
     /// At a free port; it does not serve yet.
     pub fn new() -> Self {
         Self { port: free_port() }
@@ -40,10 +48,8 @@ impl Signer {
 
     /// Begins to serve, for as long as the test runs.
     pub fn serve(&self) {
-        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key(), Algorithm::RS256).unwrap()).unwrap();
-        (jwk["kid"], jwk["use"]) = (json!(KID), json!("sig"));
         let discovery = json!({"issuer": self.name(), "jwks_uri": format!("{}/certs", self.name())});
-        let keys = json!({"keys": [jwk]});
+        let keys = json!({"keys": [Self::public()]});
         let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -65,7 +71,7 @@ impl Signer {
     /// A token of these claims.
     pub fn signed(claims: &Value) -> String {
         let header = Header { kid: Some(KID.into()), ..Header::new(Algorithm::RS256) };
-        encode(&header, claims, &key()).unwrap()
+        encode(&header, claims, &Self::key()).unwrap()
     }
 }
 
