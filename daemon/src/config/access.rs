@@ -36,7 +36,7 @@ pub struct Peer {
     /// The user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
-    /// Or the group.
+    /// Or the group: the calling process's own, not the user's further ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<u32>,
     /// What it is.
