@@ -32,16 +32,12 @@ pub struct HttpDocuments(Client);
 impl HttpDocuments {
     /// For an issuer at this URL; `ca_file` names the only authorities to trust.
     pub fn new(url: &str, ca_file: Option<PathBuf>) -> Result<Self, OpenError> {
-        let tls = if url.starts_with("https://") || ca_file.is_some() {
-            Tls { ca_file, identity: None }.rustls(STORE)?
-        } else {
-            // Nobody is trusted: nothing is asked by https.
-            let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-            ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|error| OpenError::configuration(STORE, error))?
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth()
+        let is_needed = url.starts_with("https://") || ca_file.is_some();
+        let tls = match (Tls { ca_file, identity: None }).rustls(STORE) {
+            // An issuer that is asked in plain http may still have its keys at an https URL, so the system's authorities
+            // are at hand; a system that has none trusts nobody.
+            Err(_) if !is_needed => trusting_nobody()?,
+            made => made?,
         };
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -56,6 +52,14 @@ impl HttpDocuments {
             .map_err(|error| OpenError::configuration(STORE, error))?;
         Ok(Self(client))
     }
+}
+
+fn trusting_nobody() -> Result<ClientConfig, OpenError> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OpenError::configuration(STORE, error))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 #[async_trait]

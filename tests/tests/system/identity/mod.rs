@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Value, json};
 
 use self::signer::{Signer, free_port};
-use crate::harness::{Daemon, World, until};
+use crate::harness::{Daemon, World, certificate, until};
 
 /// What came back.
 #[derive(Debug)]
@@ -253,4 +253,20 @@ fn a_daemon_whose_issuer_is_away_serves_and_says_so() {
     place.signer.serve();
     until("the issuer is found", || place.ask("GET", "/v1/wallets", Some(&token), None).status == 200);
     place.world.walletd_runs("doctor").ok();
+}
+
+#[test]
+fn keys_at_an_https_url_are_read_by_the_systems_authorities_though_the_document_is_plain() {
+    let mut place = Place::new();
+    let Some((cert, key)) = certificate(&place.world.path(""), "keys") else { return };
+    place.signer.serve_with_keys_at(&Signer::serve_keys_by_tls(&cert, &key));
+    let token = place.signer.token("olivia", &["operator"]);
+    let daemon = place.world.daemon();
+    until("the log says so", || daemon.log().contains("the issuer's keys cannot be read"));
+    assert_eq!(place.ask("GET", "/v1/wallets", Some(&token), None).status, 503, "nobody vouches for it");
+    assert_eq!(daemon.stop(), 0);
+    // What the system trusts, where this variable says it.
+    place.world.add("SSL_CERT_FILE", cert.to_str().unwrap());
+    let _daemon = place.world.daemon();
+    until("the keys are read", || place.ask("GET", "/v1/wallets", Some(&token), None).status == 200);
 }

@@ -2,12 +2,15 @@
 //! tests of its own.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+    sync::Arc,
     thread,
 };
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp, jwk::Jwk};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::{Value, json};
 
 /// Made by openssl for tests; nothing else trusts it.
@@ -48,14 +51,47 @@ impl Signer {
 
     /// Begins to serve, for as long as the test runs.
     pub fn serve(&self) {
-        let discovery = json!({"issuer": self.name(), "jwks_uri": format!("{}/certs", self.name())});
+        self.serve_with_keys_at(&format!("{}/certs", self.name()));
+    }
+
+    /// The same; its document says that its keys are there.
+    pub fn serve_with_keys_at(&self, url: &str) {
+        let discovery = json!({"issuer": self.name(), "jwks_uri": url});
         let keys = json!({"keys": [Self::public()]});
         let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
         thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                answer(stream, &discovery, &keys);
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                answer(&mut stream, &discovery, &keys);
             }
         });
+    }
+
+    /// Serves the keys at an https URL; which one.
+    pub fn serve_keys_by_tls(cert: &Path, key: &Path) -> String {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(cert).unwrap()],
+                PrivateKeyDer::from_pem_file(key).unwrap(),
+            )
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}/realms/wallet/certs", listener.local_addr().unwrap().port());
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let server = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut stream = rustls::StreamOwned::new(server, stream);
+                answer(&mut stream, &Value::Null, &json!({"keys": [Self::public()]}));
+                stream.conn.send_close_notify();
+                // Whoever does not trust it has gone.
+                let _ = stream.flush();
+            }
+        });
+        url
     }
 
     /// A token of walletctl for this subject and these roles.
@@ -75,7 +111,7 @@ impl Signer {
     }
 }
 
-fn answer(mut stream: TcpStream, discovery: &Value, keys: &Value) {
+fn answer(stream: &mut (impl Read + Write), discovery: &Value, keys: &Value) {
     let mut request = [0; 4_096];
     let read = stream.read(&mut request).unwrap_or_default();
     let path = String::from_utf8_lossy(&request[..read]).split(' ').nth(1).unwrap_or_default().to_owned();
