@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::{Places, command, kept, link::Link, payment, wallet};
+use common::{Places, Server, command, kept, link::Link, payment, wallet};
 use mongodb::{
     Client, Collection,
     bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
@@ -34,21 +34,9 @@ use walletd::adapters::{
 
 const LEDGER: &str = "test";
 
-/// A server for tests.
-struct Server(common::Server);
-
-impl std::ops::Deref for Server {
-    type Target = common::Server;
-
-    fn deref(&self) -> &common::Server {
-        &self.0
-    }
-}
-
 impl Server {
     fn found() -> Option<Self> {
-        common::Server::found("WALLETD_TEST_MONGO_URL", "the audit trail on a server of MongoDB's protocol", 27017)
-            .map(Self)
+        Self::named("WALLETD_TEST_MONGO_URL", "the audit trail on a server of MongoDB's protocol", 27017)
     }
 
     /// A new, empty database, and how it is reached.

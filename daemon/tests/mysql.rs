@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::{Places, kept, link::Link};
+use common::{Places, Server, kept, link::Link};
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable as _};
 use wallet_core::{
     account::Status,
@@ -30,20 +30,9 @@ use walletd::adapters::{
 
 const ACTIVE: WalletState = WalletState::Open(Status::Active);
 
-/// A server for tests.
-struct Server(common::Server);
-
-impl std::ops::Deref for Server {
-    type Target = common::Server;
-
-    fn deref(&self) -> &common::Server {
-        &self.0
-    }
-}
-
 impl Server {
     fn found() -> Option<Self> {
-        common::Server::found("WALLETD_TEST_MYSQL_URL", "the wallet store on MySQL", 3306).map(Self)
+        Self::named("WALLETD_TEST_MYSQL_URL", "the wallet store on MySQL", 3306)
     }
 
     async fn admin(&self) -> Conn {

@@ -53,8 +53,8 @@ pub(crate) struct Server {
 
 impl Server {
     /// The one that a variable names; `port` where its URL has none.
-    pub(crate) fn found(variable: &str, what: &str, port: u16) -> Option<Self> {
-        let url = named(variable, what)?;
+    pub(crate) fn named(variable: &str, what: &str, port: u16) -> Option<Self> {
+        let url = self::named(variable, what)?;
         Some(Self { url: url.parse().unwrap(), port, made: Mutex::default() })
     }
 

@@ -16,22 +16,11 @@ use tokio::{
 use tokio_postgres::{Client, NoTls};
 use walletd::adapters::connection::Connection;
 
-use crate::common;
-
-/// A real server.
-pub(crate) struct Server(common::Server);
-
-impl std::ops::Deref for Server {
-    type Target = common::Server;
-
-    fn deref(&self) -> &common::Server {
-        &self.0
-    }
-}
+pub(crate) use crate::common::Server;
 
 /// The server named by the environment; without one this says that the test is skipped.
 pub(crate) fn server() -> Option<Server> {
-    common::Server::found("WALLETD_TEST_POSTGRES_URL", "the PostgreSQL ledger", 5432).map(Server)
+    Server::named("WALLETD_TEST_POSTGRES_URL", "the PostgreSQL ledger", 5432)
 }
 
 impl Server {
