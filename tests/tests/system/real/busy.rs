@@ -62,7 +62,7 @@ impl Busy {
     /// When the clients have stopped: what follows the ledger is at its end, what was acknowledged is there and nothing else,
     /// every store says the same, and the daemon, the same one all the time, ends well.
     #[track_caller]
-    pub fn is_right(self, tally: &Tally) {
+    pub fn ends_right(self, tally: &Tally) {
         self.world.settles(&self.what);
         account_for(&self.stores, tally, PREFIX);
         self.world.ctl("audit verify --stores").ok();
@@ -73,6 +73,6 @@ impl Busy {
     #[track_caller]
     pub fn was_never_refused(self, tally: &Tally) {
         assert!(tally.again.is_empty(), "a client had to try again: {:?}", tally.again);
-        self.is_right(tally);
+        self.ends_right(tally);
     }
 }

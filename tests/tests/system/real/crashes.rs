@@ -88,7 +88,7 @@ fn while_postgresql_is_down_writes_are_refused_at_once_cached_reads_answer_and_i
     assert!(took < Duration::from_secs(15), "it took {took:?} to go on");
     let tally = busy.load.stop();
     assert!(money::keys(&busy.stores.sql(), "down-").is_empty(), "a refused deposit is there");
-    busy.is_right(&tally);
+    busy.ends_right(&tally);
 }
 
 /// The end of a transaction on the ledger.

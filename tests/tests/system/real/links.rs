@@ -157,7 +157,7 @@ fn while_the_link_to_postgresql_fails_writes_are_refused_cached_reads_answer_and
         assert!(took < Duration::from_secs(30), "it took {took:?} to go on after the ledger was {name}");
     }
     let tally = busy.load.stop();
-    busy.is_right(&tally);
+    busy.ends_right(&tally);
 }
 
 /// Longest time to any answer while PostgreSQL's packets vanish: what the daemon gives one request
@@ -199,5 +199,5 @@ fn in_front_of_a_black_hole_writes_are_answered_in_time_cached_reads_say_their_a
     assert!(tally.statuses.iter().all(|status| known.contains(status)), "{:?}", tally.statuses);
     assert!(tally.statuses.contains(&503), "{:?}", tally.statuses);
     assert!(money::keys(&busy.stores.sql(), "hole-").is_empty(), "a refused deposit is there");
-    busy.is_right(&tally);
+    busy.ends_right(&tally);
 }
