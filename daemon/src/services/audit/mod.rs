@@ -9,6 +9,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio::sync::Semaphore;
 use wallet_core::{
     cut::{Cut, Hash},
     journal::Stored,
@@ -20,8 +21,6 @@ use wallet_core::{
 mod stores;
 #[cfg(test)]
 mod tests;
-
-use tokio::sync::Semaphore;
 
 pub use self::stores::Followers;
 use super::ServiceError;

@@ -82,7 +82,7 @@ async fn verifications_run_one_at_a_time_few_wait_and_the_next_is_told_that_ther
     let world = World::new();
     let first = world.asks();
     world.entered(1).await;
-    let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| world.asks()).collect();
+    let waiting: Vec<_> = (0..MAX_WAITING).map(|_| world.asks()).collect();
     while world.audit.turns.line.available_permits() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -92,7 +92,7 @@ async fn verifications_run_one_at_a_time_few_wait_and_the_next_is_told_that_ther
     assert!(first.await.unwrap().is_ok());
     world.entered(2).await;
     world.gate.open.add_permits(MAX_WAITING);
-    for one in waiting.drain(..) {
+    for one in waiting {
         assert!(one.await.unwrap().is_ok());
     }
 }
