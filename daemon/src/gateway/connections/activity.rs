@@ -74,7 +74,7 @@ impl Activity {
         self.last.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Bytes came in. Between two requests they begin a head.
+    /// Bytes of HTTP/1 came in. Between two requests they begin a head.
     pub(super) fn received(&self) {
         if self.head.load(Ordering::Relaxed) == 0 && !self.is_busy() {
             self.head.store(self.now().saturating_add(1), Ordering::Relaxed);

@@ -92,7 +92,7 @@ where
     let begun = timeout_at(activity.first_head_due(), protocol(&mut io));
     let Some(begun) = terms.ending.run_until_cancelled(begun).await else { return Ok(()) };
     let (protocol, first) = begun.map_err(|_| Failure::SlowHead)?.map_err(Failure::Gone)?;
-    let io = Stream::new(first, io, Arc::clone(&activity));
+    let io = Stream::new(first, io, protocol, &activity);
     Visit { terms, activity, origin }.speak(protocol, io).await
 }
 
@@ -114,7 +114,7 @@ where
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    let io = Stream::new(Vec::new(), io, Arc::clone(&activity));
+    let io = Stream::new(Vec::new(), io, protocol, &activity);
     Visit { terms, activity, origin }.speak(protocol, io).await
 }
 

@@ -36,18 +36,20 @@ pub(super) async fn protocol(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(P
     Ok((Protocol::Http2, read))
 }
 
-/// A connection's bytes; reading is activity.
+/// A connection's bytes.
 pub(super) struct Stream<Io> {
     first: Vec<u8>,
     given: usize,
     io: Io,
-    activity: Arc<Activity>,
+    /// Hears of what is read where that begins a head: on HTTP/1. On HTTP/2 it may be any frame.
+    heads: Option<Arc<Activity>>,
 }
 
 impl<Io> Stream<Io> {
     /// `first`, and then what `io` has.
-    pub(super) fn new(first: Vec<u8>, io: Io, activity: Arc<Activity>) -> Self {
-        Self { first, given: 0, io, activity }
+    pub(super) fn new(first: Vec<u8>, io: Io, protocol: Protocol, activity: &Arc<Activity>) -> Self {
+        let heads = (protocol == Protocol::Http1).then(|| Arc::clone(activity));
+        Self { first, given: 0, io, heads }
     }
 }
 
@@ -66,8 +68,10 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Stream<Io> {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.io).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            this.activity.received();
+        if let Some(heads) = &this.heads
+            && buffer.filled().len() > before
+        {
+            heads.received();
         }
         read
     }

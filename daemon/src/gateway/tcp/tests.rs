@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use http_body_util::{BodyExt as _, Empty};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -316,6 +316,26 @@ async fn http2_ends_with_a_goaway_and_what_runs_is_answered() {
     // The connection ends without an error: it was told.
     tokio::time::timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
     tokio::time::timeout(PATIENCE, running.served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn between_two_requests_of_http2_other_frames_begin_no_head() {
+    let running = start(&config::Gateway { idle_timeout_s: 60, ..limits() });
+    let io = TokioIo::new(running.connect().await);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).keep_alive_interval(Duration::from_millis(100)).keep_alive_while_idle(true);
+    let (mut client, connection) = builder.handshake(io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..2 {
+        let ask = hyper::Request::get("http://wallet.example/").body(Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = client.send_request(ask).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "here");
+        // Longer than a head may take, and pings all the while.
+        tokio::time::sleep(Duration::from_secs(2 * SHORT)).await;
+    }
+    drop(client);
+    tokio::time::timeout(PATIENCE, connection).await.unwrap().unwrap().unwrap();
+    running.stops().await;
 }
 
 #[tokio::test]
