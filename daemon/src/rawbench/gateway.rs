@@ -33,8 +33,13 @@ impl Edge {
         let source = Source::Tcp(self.remote);
         let refused = |why| anyhow!("a request was refused: {why:?}");
         self.limits.arrived(&source).await.map_err(refused)?;
-        self.limits.may_try(&self.remote, Some(token)).await.map_err(refused)?;
-        let caller = self.tokens.authenticate(token).await?;
+        let caller = match self.tokens.known(token) {
+            Some(caller) => caller,
+            None => {
+                self.limits.may_try(&self.remote, Some(token)).await.map_err(refused)?;
+                self.tokens.authenticate(token).await?
+            }
+        };
         self.limits.verified(&source, &caller).await.map_err(refused)
     }
 }
