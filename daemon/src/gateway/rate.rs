@@ -207,8 +207,8 @@ impl RateLimits {
         }
     }
 
-    /// An answer "not yet": true if it is within the budget.
-    async fn is_pending(&self, address: IpAddr, client: Option<&str>) -> bool {
+    /// An answer "not yet": true if it is within the budget of those that cost nothing.
+    async fn is_free_to_wait(&self, address: IpAddr, client: Option<&str>) -> bool {
         let whose = place(address);
         let part = Some(named(client));
         let budget = Take { limit: PENDING, whose: &whose, part, rate: self.rates.pending, cost: 1 };

@@ -26,6 +26,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
+use tracing::Instrument as _;
 use wallet_api::problem::Problem;
 
 pub use self::{
@@ -204,7 +205,8 @@ impl Keycloak {
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| busy("as many sign-ins are under way as may be (keycloak.request_limit)"))?;
         let keycloak = Arc::clone(self);
-        let judged = tokio::spawn(async move { keycloak.judge(outgoing, &tried, (share, place)).await });
+        let judging = async move { keycloak.judge(outgoing, &tried, (share, place)).await };
+        let judged = tokio::spawn(judging.in_current_span());
         judged.await.map_err(|_| down(&Down::Cut))
     }
 

@@ -52,7 +52,7 @@ impl Guard for SignIns {
         let Some(paid) = paid(attempt) else { return };
         let (address, client) = (attempt.address, attempt.client);
         let cost = match how {
-            Ended::Polling if self.limits.is_pending(address, client).await => 0,
+            Ended::Polling if self.limits.is_free_to_wait(address, client).await => 0,
             Ended::Polling | Ended::Taken | Ended::Unknown => 1,
             Ended::Refused => self.limits.rates.failure_cost,
         };
