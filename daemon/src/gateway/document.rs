@@ -2,11 +2,16 @@
 //!
 //! A handler documents what it does itself; what the edge in front of it does stands here once, by the table of `authz`.
 
-use utoipa::openapi::{
-    Content, OpenApi, Ref, RefOr, ResponseBuilder,
-    path::{Operation, PathItem},
-    response::Response,
-    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+use std::collections::BTreeMap;
+
+use utoipa::{
+    IntoResponses,
+    openapi::{
+        Content, OpenApi, Ref, RefOr, ResponseBuilder,
+        path::{Operation, PathItem},
+        response::Response,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
 };
 
 use super::authz::{self, Rule, Who};
@@ -34,6 +39,28 @@ const WITH_BODY: &[(&str, &str)] = &[
     ("413", "The body is too large"),
     ("504", "The answer was lost: ask again with the same key"),
 ];
+
+/// What a handler answers where what the path or the body names is not there.
+pub(super) struct NotFound;
+
+impl IntoResponses for NotFound {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[("404", "What is named is not there")])
+    }
+}
+
+/// What a handler that writes answers when it does not.
+pub(super) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ("409", "The key was used for something else, or what is named is not in a state for this"),
+            ("422", "Understood, and refused by a rule; the code says which"),
+            ("507", "The disk is full: nothing happened"),
+        ])
+    }
+}
 
 /// The whole document.
 pub(super) fn completed(mut document: OpenApi) -> OpenApi {
@@ -78,6 +105,10 @@ fn complete(operation: &mut Operation, rule: Option<&Rule>) {
     if !open {
         operation.security = Some(vec![SecurityRequirement::new(TOKEN, [] as [&str; 0])]);
     }
+}
+
+fn problems(answers: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    answers.iter().map(|(status, description)| ((*status).to_owned(), problem(description).into())).collect()
 }
 
 fn problem(description: &str) -> Response {

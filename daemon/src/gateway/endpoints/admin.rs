@@ -11,7 +11,7 @@ use axum::{
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
-use wallet_api::{problem::Problem, types::RebuildStep};
+use wallet_api::types::RebuildStep;
 
 use super::super::{Services, context::Context, fault::Fault};
 use crate::services::{
@@ -23,8 +23,7 @@ use crate::services::{
 /// its progress; it goes on when the client goes away, and running it again is safe.
 #[utoipa::path(post, path = "/v1/admin/rebuild/{store}", tag = "daemon",
     params(("store" = String, Path, description = "wallets, balances, audit or events")),
-    responses((status = 200, body = RebuildStep, content_type = "application/x-ndjson"),
-        (status = 400, body = Problem), (status = 403, body = Problem)))]
+    responses((status = 200, body = RebuildStep, content_type = "application/x-ndjson")))]
 pub(super) async fn rebuild(
     State(services): State<Arc<Services>>,
     _: Context,

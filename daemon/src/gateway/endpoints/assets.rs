@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use wallet_api::{
-    problem::Problem,
-    types::{AssetList, AssetView, DryRun, Posted, RegisterAsset},
-};
+use wallet_api::types::{AssetList, AssetView, DryRun, Posted, RegisterAsset};
 use wallet_core::{
     asset::{Asset, MAX_SCALE},
     command::{Action, Command, Mode},
@@ -15,6 +12,7 @@ use wallet_core::{
 use super::super::{
     Services,
     context::Context,
+    document::Refusals,
     extract::{Body, Params},
     fault::Fault,
     views,
@@ -34,8 +32,7 @@ pub(super) async fn list(State(services): State<Arc<Services>>, _: Context) -> R
 
 /// Make an asset known, for ever with this scale.
 #[utoipa::path(post, path = "/v1/assets", tag = "assets", request_body = RegisterAsset, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<AssetView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<AssetView>), Refusals))]
 pub(super) async fn register(
     State(services): State<Arc<Services>>,
     context: Context,

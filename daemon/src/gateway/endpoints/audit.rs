@@ -23,7 +23,7 @@ use crate::services::{audit::Wish, moments::Moments};
 
 /// List records of the audit trail, newest first.
 #[utoipa::path(get, path = "/v1/audit/records", tag = "audit", params(AuditFilter),
-    responses((status = 200, body = AuditList), (status = 400, body = Problem)))]
+    responses((status = 200, body = AuditList)))]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     _: Context,
@@ -63,7 +63,7 @@ fn view(stored: &Stored) -> AuditRecord {
 
 /// Verify the journal, the accounts and the audit trail, and a cut that was written down.
 #[utoipa::path(post, path = "/v1/audit/verify", tag = "audit", request_body = VerifyRequest,
-    responses((status = 200, body = Verification), (status = 400, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Verification)))]
 pub(super) async fn verify(
     State(services): State<Arc<Services>>,
     _: Context,

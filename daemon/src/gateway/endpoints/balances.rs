@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use wallet_api::{
-    problem::Problem,
-    types::{BalanceQuery, BalanceView, History, HistoryQuery, Statement, StatementQuery},
-};
+use wallet_api::types::{BalanceQuery, BalanceView, History, HistoryQuery, Statement, StatementQuery};
 use wallet_core::{ids::WalletId, money::Balance, ports::Posted, time::Timestamp};
 
 use super::{
     super::{
         Services,
         context::Context,
+        document::NotFound,
         extract::{Id, Params},
         fault::Fault,
         views,
@@ -26,7 +24,7 @@ use crate::services::{
 
 /// The balance of a wallet, now or at a past moment.
 #[utoipa::path(get, path = "/v1/wallets/{id}/balance", tag = "balances", params(("id" = String, Path,), BalanceQuery),
-    responses((status = 200, body = BalanceView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = BalanceView), NotFound))]
 pub(super) async fn balance(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -52,7 +50,7 @@ pub(super) async fn balance(
 
 /// The balances of a wallet at the closes of calendar periods.
 #[utoipa::path(get, path = "/v1/wallets/{id}/history", tag = "balances", params(("id" = String, Path,), HistoryQuery),
-    responses((status = 200, body = History), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = History), NotFound))]
 pub(super) async fn history(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -79,7 +77,7 @@ pub(super) async fn history(
 
 /// A wallet's statement by effective time.
 #[utoipa::path(get, path = "/v1/wallets/{id}/statement", tag = "balances", params(("id" = String, Path,), StatementQuery),
-    responses((status = 200, body = Statement), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = Statement), NotFound))]
 pub(super) async fn statement(
     State(services): State<Arc<Services>>,
     context: Context,

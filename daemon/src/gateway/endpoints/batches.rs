@@ -17,6 +17,7 @@ use wallet_core::{
 use super::super::{
     Services,
     context::Context,
+    document::Refusals,
     extract::{Body, Params},
     fault::Fault,
     views,
@@ -25,8 +26,7 @@ use crate::services::{ServiceError, commits::Commits as _};
 
 /// Run a batch of commands.
 #[utoipa::path(post, path = "/v1/batches", tag = "money", request_body = Batch, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = BatchResult), (status = 400, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
-        (status = 413, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = BatchResult), Refusals))]
 pub(super) async fn run(
     State(services): State<Arc<Services>>,
     context: Context,

@@ -14,6 +14,7 @@ use wallet_api::{
 use super::super::{
     authz::{self, Reach},
     context::Context,
+    document::NotFound,
     edge::host,
     extract::Params,
     fault::Fault,
@@ -24,7 +25,7 @@ use crate::services::identity::Permission;
 
 /// Where to sign in for this daemon (RFC 9728).
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "identity",
-    responses((status = 200, body = ProtectedResource), (status = 404, body = Problem)))]
+    responses((status = 200, body = ProtectedResource), NotFound))]
 pub(super) async fn metadata(
     ConnectInfo(source): ConnectInfo<Source>,
     Extension(metadata): Extension<Arc<Metadata>>,
@@ -39,7 +40,7 @@ pub(super) async fn metadata(
 
 /// Who the caller is to the daemon.
 #[utoipa::path(get, path = "/v1/whoami", tag = "identity",
-    responses((status = 200, body = Whoami), (status = 401, body = Problem)))]
+    responses((status = 200, body = Whoami)))]
 pub(super) async fn whoami(context: Context) -> Json<Whoami> {
     let caller = &context.caller;
     let token = caller.token.as_deref();
@@ -56,7 +57,7 @@ pub(super) async fn whoami(context: Context) -> Json<Whoami> {
 
 /// Whether the caller may do something. Whether its wallets hold enough is another matter.
 #[utoipa::path(get, path = "/v1/can-i", tag = "identity", params(CanIQuery),
-    responses((status = 200, body = CanI), (status = 400, body = Problem), (status = 401, body = Problem)))]
+    responses((status = 200, body = CanI)))]
 pub(super) async fn can_i(context: Context, Params(query): Params<CanIQuery>) -> Result<Json<CanI>, Fault> {
     let rule = match (query.action.as_deref(), query.method.as_deref(), query.path.as_deref()) {
         (Some(action), None, None) => authz::of_action(action)

@@ -12,6 +12,7 @@ use wallet_core::command::{Action, Command, Mode, Move};
 use super::super::{
     Services,
     context::Context,
+    document::{NotFound, Refusals},
     extract::{Body, Params},
     fault::Fault,
     views,
@@ -22,9 +23,7 @@ type Answer = Result<Json<Posted<TransactionView>>, Fault>;
 
 /// Pay money into a wallet.
 #[utoipa::path(post, path = "/v1/deposits", tag = "money", request_body = MoveMoney, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<TransactionView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
-        (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<TransactionView>), NotFound, Refusals))]
 pub(super) async fn deposit(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -39,9 +38,7 @@ pub(super) async fn deposit(
 
 /// Pay money out of a wallet.
 #[utoipa::path(post, path = "/v1/withdrawals", tag = "money", request_body = MoveMoney, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<TransactionView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
-        (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<TransactionView>), NotFound, Refusals))]
 pub(super) async fn withdraw(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -56,9 +53,7 @@ pub(super) async fn withdraw(
 
 /// Move money between two wallets.
 #[utoipa::path(post, path = "/v1/transfers", tag = "money", request_body = MoveMoney, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<TransactionView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
-        (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<TransactionView>), NotFound, Refusals))]
 pub(super) async fn transfer(
     State(services): State<Arc<Services>>,
     context: Context,

@@ -11,10 +11,7 @@ use axum::{
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use wallet_api::{
-    problem::Problem,
-    types::{BalanceRow, JournalLine, JournalQuery, ReportQuery},
-};
+use wallet_api::types::{BalanceRow, JournalLine, JournalQuery, ReportQuery};
 use wallet_core::{
     asset::AssetCode,
     cut::Cut,
@@ -65,7 +62,7 @@ fn stream(pages: mpsc::Receiver<Page>, kind: &'static str, cut: Cut, at: Option<
 
 /// Balances of all wallets at a moment, or at the closes of periods; one line each, by wallet.
 #[utoipa::path(get, path = "/v1/reports/balances", tag = "reports", params(ReportQuery),
-    responses((status = 200, body = BalanceRow, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
+    responses((status = 200, body = BalanceRow, content_type = "application/x-ndjson")))]
 pub(super) async fn balances(
     State(services): State<Arc<Services>>,
     _: Context,
@@ -183,7 +180,7 @@ impl Report {
 
 /// The journal's records, in order, as they are.
 #[utoipa::path(get, path = "/v1/journal", tag = "reports", params(JournalQuery),
-    responses((status = 200, body = JournalLine, content_type = "application/x-ndjson"), (status = 400, body = Problem)))]
+    responses((status = 200, body = JournalLine, content_type = "application/x-ndjson")))]
 pub(super) async fn journal(
     State(services): State<Arc<Services>>,
     _: Context,

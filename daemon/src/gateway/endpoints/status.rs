@@ -5,10 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use wallet_api::{
-    problem::Problem,
-    types::{CutView, Status, Total, Totals},
-};
+use wallet_api::types::{CutView, Status, Total, Totals};
 use wallet_core::time::calendar::Zone;
 
 use super::super::{Services, context::Context, extract::Params, fault::Fault, views};
@@ -21,14 +18,14 @@ pub(super) async fn health() -> &'static str {
 }
 
 /// The process can serve: its ledger answers and it is not stopping.
-#[utoipa::path(get, path = "/readyz", tag = "daemon", responses((status = 200, body = String), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/readyz", tag = "daemon", responses((status = 200, body = String)))]
 pub(super) async fn ready(State(services): State<Arc<Services>>) -> Result<&'static str, Fault> {
     services.status.ready().await?;
     Ok("ok\n")
 }
 
 /// What the daemon is doing: head, queue, projections, stores.
-#[utoipa::path(get, path = "/v1/status", tag = "daemon", responses((status = 200, body = Status), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/v1/status", tag = "daemon", responses((status = 200, body = Status)))]
 pub(super) async fn status(State(services): State<Arc<Services>>, _: Context) -> Result<Json<Status>, Fault> {
     let mut status = services.status.status().await?;
     status.queued = services.transactions.waiting() as u64;
@@ -62,7 +59,7 @@ pub(super) struct CutQuery {
 
 /// A cut of the ledger: write it down, and later verify that nothing up to it was changed.
 #[utoipa::path(get, path = "/v1/cut", tag = "reports", params(CutQuery),
-    responses((status = 200, body = CutView), (status = 400, body = Problem)))]
+    responses((status = 200, body = CutView)))]
 pub(super) async fn cut(
     State(services): State<Arc<Services>>,
     _: Context,

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use wallet_api::{
-    problem::Problem,
-    types::{DryRun, Posted, ReverseTransaction, TransactionFilter, TransactionList, TransactionView},
-};
+use wallet_api::types::{DryRun, Posted, ReverseTransaction, TransactionFilter, TransactionList, TransactionView};
 use wallet_core::{
     command::{Action, Reverse},
     ids::TransactionId,
@@ -18,6 +15,7 @@ use super::{
     super::{
         Services,
         context::Context,
+        document::{NotFound, Refusals},
         extract::{Body, Id, Params},
         fault::Fault,
         views::{self, Sides},
@@ -61,7 +59,7 @@ fn kind(text: &str) -> Result<TransactionKind, Fault> {
 
 /// List transactions, newest recorded first.
 #[utoipa::path(get, path = "/v1/transactions", tag = "transactions", params(TransactionFilter),
-    responses((status = 200, body = TransactionList), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = TransactionList), NotFound))]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -97,7 +95,7 @@ pub(super) async fn list(
 
 /// Show a transaction.
 #[utoipa::path(get, path = "/v1/transactions/{id}", tag = "transactions", params(("id" = String, Path,)),
-    responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = TransactionView), NotFound))]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -109,7 +107,7 @@ pub(super) async fn show(
 
 /// Show the transaction that a key made.
 #[utoipa::path(get, path = "/v1/transactions/by-key/{key}", tag = "transactions", params(("key" = String, Path,)),
-    responses((status = 200, body = TransactionView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = TransactionView), NotFound))]
 pub(super) async fn by_key(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -122,9 +120,7 @@ pub(super) async fn by_key(
 /// Undo a transaction by its opposite, once.
 #[utoipa::path(post, path = "/v1/transactions/{id}/reverse", tag = "transactions", request_body = ReverseTransaction,
     params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<TransactionView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
-        (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<TransactionView>), NotFound, Refusals))]
 pub(super) async fn reverse(
     State(services): State<Arc<Services>>,
     context: Context,

@@ -25,6 +25,7 @@ use super::{
     super::{
         Services,
         context::Context,
+        document::{NotFound, Refusals},
         extract::{Body, Id, Params},
         fault::Fault,
         views,
@@ -73,7 +74,7 @@ async fn shown(services: &Services, id: &WalletId) -> Result<WalletView, Fault> 
 
 /// List wallets by id. Status and limit are copies that follow the ledger; a single wallet shows the ledger's.
 #[utoipa::path(get, path = "/v1/wallets", tag = "wallets", params(WalletFilter),
-    responses((status = 200, body = WalletList), (status = 400, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = WalletList)))]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -118,8 +119,7 @@ fn opening(body: CreateWallet, id: WalletId) -> Action {
 
 /// Open a wallet.
 #[utoipa::path(post, path = "/v1/wallets", tag = "wallets", request_body = CreateWallet, params(("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<WalletView>), Refusals))]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -155,8 +155,7 @@ async fn made_id(services: &Services, key: &ScopedKey) -> Result<WalletId, Fault
 
 /// Open many wallets; each has the key `import:ID`, so a repeat replays.
 #[utoipa::path(post, path = "/v1/wallets/import", tag = "wallets", request_body = ImportWallets, params(DryRun),
-    responses((status = 200, body = BatchResult), (status = 400, body = Problem), (status = 403, body = Problem), (status = 413, body = Problem),
-        (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = BatchResult), Refusals))]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -192,7 +191,7 @@ pub(super) async fn import(
 
 /// Show a wallet: money, status and limit from the ledger.
 #[utoipa::path(get, path = "/v1/wallets/{id}", tag = "wallets", params(("id" = String, Path,)),
-    responses((status = 200, body = WalletView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = WalletView), NotFound))]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -204,8 +203,7 @@ pub(super) async fn show(
 
 /// Freeze a wallet: no money leaves it or enters it until it is unfrozen.
 #[utoipa::path(post, path = "/v1/wallets/{id}/freeze", tag = "wallets", request_body = Because, params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<WalletView>), NotFound, Refusals))]
 pub(super) async fn freeze(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -219,8 +217,7 @@ pub(super) async fn freeze(
 
 /// Let money move again.
 #[utoipa::path(post, path = "/v1/wallets/{id}/unfreeze", tag = "wallets", request_body = Because, params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<WalletView>), NotFound, Refusals))]
 pub(super) async fn unfreeze(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -234,8 +231,7 @@ pub(super) async fn unfreeze(
 
 /// Close an empty wallet, for ever.
 #[utoipa::path(post, path = "/v1/wallets/{id}/close", tag = "wallets", request_body = Because, params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<WalletView>), NotFound, Refusals))]
 pub(super) async fn close(
     State(services): State<Arc<Services>>,
     context: Context,
@@ -249,8 +245,7 @@ pub(super) async fn close(
 
 /// Change how far below zero a wallet may go.
 #[utoipa::path(post, path = "/v1/wallets/{id}/limit", tag = "wallets", request_body = SetLimit, params(("id" = String, Path,), ("Idempotency-Key" = String, Header,), DryRun),
-    responses((status = 200, body = Posted<WalletView>), (status = 400, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem), (status = 507, body = Problem)))]
+    responses((status = 200, body = Posted<WalletView>), NotFound, Refusals))]
 pub(super) async fn set_limit(
     State(services): State<Arc<Services>>,
     context: Context,

@@ -1,0 +1,115 @@
+//! Many commands in one request.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wallet_core::{
+    asset::AssetCode,
+    ids::{TransactionId, WalletId},
+    key::Key,
+    money::Quantity,
+    text::{Memo, Metadata},
+    time::Timestamp,
+};
+
+/// A batch of commands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// `continue`, `stop` or `atomic`.
+    pub mode: BatchMode,
+    /// At most 5,000.
+    pub commands: Vec<BatchCommand>,
+}
+
+/// What happens after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchMode {
+    /// Go on with the next.
+    Continue,
+    /// The rest is not attempted.
+    Stop,
+    /// All or nothing.
+    Atomic,
+}
+
+/// One command of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchCommand {
+    /// Its idempotency key.
+    #[schema(value_type = String)]
+    pub key: Key,
+    /// `deposit`, `withdraw` or `transfer`.
+    pub op: Op,
+    /// The wallet that pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub from: Option<WalletId>,
+    /// The wallet that is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub to: Option<WalletId>,
+    /// How much.
+    #[schema(value_type = String)]
+    pub amount: Quantity,
+    /// Of what.
+    #[schema(value_type = String)]
+    pub asset: AssetCode,
+    /// A past moment it counts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub effective_at: Option<Timestamp>,
+    /// A note.
+    #[serde(default, skip_serializing_if = "Memo::is_empty")]
+    #[schema(value_type = String)]
+    pub memo: Memo,
+    /// Free facts.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub meta: Metadata,
+}
+
+/// The operations of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Needs `to`.
+    Deposit,
+    /// Needs `from`.
+    Withdraw,
+    /// Needs both.
+    Transfer,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BatchResult {
+    /// True if the batch's own key was known: these are the first outcomes again.
+    pub replayed: bool,
+    /// One a command, in order.
+    pub outcomes: Vec<RowOutcome>,
+}
+
+/// What became of one row of a batch or an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowOutcome {
+    /// `ok`, `replayed`, `refused`, `conflict` or `not_attempted`.
+    pub outcome: String,
+    /// The transaction (for ok, replayed; for conflict, the one that has the key).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub transaction: Option<TransactionId>,
+    /// Its record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Why it was refused: a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// For a conflict: the first field that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
