@@ -170,7 +170,8 @@ impl Balances {
             }
         }
         let zone = Moments::zone(question.tz)?;
-        let cut = self.moments.cut(question.known_at, &zone).await?;
+        let present = self.moments.present().await?;
+        let cut = self.moments.cut(&present, question.known_at, &zone).await?;
         if question.min_seq.is_some_and(|min| min > cut.seq) {
             let detail = format!(
                 "record {} is not there yet: the last one is {}",
@@ -179,12 +180,12 @@ impl Balances {
             );
             return Err(ServiceError::invalid("invalid_request", detail));
         }
-        let at = self.moments.instant(question.at, Bound::Close, &zone).await?;
+        let at = present.instant(question.at, Bound::Close, &zone)?;
         let account = self.account(wallet, cut).await?;
         let opened = account.opened_at <= at;
         // The running balance is the answer when nothing newer than the cut is in it and nothing it holds counts later.
-        let present = account.seq <= cut.seq && question.at.is_none();
-        let balance = if present {
+        let running = account.seq <= cut.seq && question.at.is_none();
+        let balance = if running {
             account.balance
         } else {
             self.at(&account, &[at], cut.seq).await?.pop().unwrap_or(Balance::zero(account.scale()))
@@ -251,14 +252,11 @@ impl Balances {
         let zone = Moments::zone(range.tz)?;
         let every: Every =
             range.every.parse().map_err(|error| ServiceError::invalid("invalid_request", format!("every: {error}")))?;
-        let cut = self.moments.cut(range.known_at, &zone).await?;
-        let now = self.moments.now().await?;
-        let from = self.moments.instant(Some(range.from), Bound::Start, &zone).await?;
-        let to = match range.to {
-            Some(to) => self.moments.instant(Some(to), Bound::Close, &zone).await?,
-            None => now,
-        };
-        let points = closes(every, from, to, now, &zone)?;
+        let present = self.moments.present().await?;
+        let cut = self.moments.cut(&present, range.known_at, &zone).await?;
+        let from = present.instant(Some(range.from), Bound::Start, &zone)?;
+        let to = present.instant(range.to, Bound::Close, &zone)?;
+        let points = closes(every, from, to, present.now, &zone)?;
         Ok(Resolved { points, from, to, cut })
     }
 
@@ -318,12 +316,13 @@ impl Balances {
         zone: &Zone,
         (after, limit): (Option<StatementCursor>, usize),
     ) -> Result<Statement, ServiceError> {
+        let present = self.moments.present().await?;
         let cut = match after {
             Some(cursor) => self.ledger.cut_at(cursor.known).await?,
-            None => self.moments.cut(known_at, zone).await?,
+            None => self.moments.cut(&present, known_at, zone).await?,
         };
-        let from = self.moments.instant(Some(from), Bound::Start, zone).await?;
-        let to = self.moments.instant(to, Bound::Close, zone).await?;
+        let from = present.instant(Some(from), Bound::Start, zone)?;
+        let to = present.instant(to, Bound::Close, zone)?;
         if to < from {
             return Err(wallet_core::time::calendar::MomentError::Backwards { from, to }.into());
         }

@@ -95,8 +95,9 @@ async fn points(services: &Services, query: &ReportQuery) -> Result<(Vec<Point>,
         (None, None) if query.to.is_none() => {
             let zone = Moments::zone(tz)?;
             let moments = &services.balances.moments;
-            let cut = moments.cut(known_at, &zone).await?;
-            let at = moments.instant(query.at.as_deref(), Bound::Close, &zone).await?;
+            let present = moments.present().await?;
+            let cut = moments.cut(&present, known_at, &zone).await?;
+            let at = present.instant(query.at.as_deref(), Bound::Close, &zone)?;
             Ok((vec![Point { at, partial: false }], cut))
         }
         _ => Err(Fault::invalid("give either `at`, or `from` and `every` (and `to`)")),

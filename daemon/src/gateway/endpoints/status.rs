@@ -70,6 +70,7 @@ pub(super) async fn cut(
         (Some(_), Some(_)) => return Err(Fault::invalid("give seq or at, not both")),
         (seq, at) => seq.or(at),
     };
-    let cut = services.balances.moments.cut(known_at.as_deref(), &zone).await?;
+    let moments = &services.balances.moments;
+    let cut = moments.cut(&moments.present().await?, known_at.as_deref(), &zone).await?;
     Ok(Json(views::cut(cut)))
 }
