@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use wallet_api::{
-    problem::Problem,
-    types::{AuditFilter, AuditList, AuditRecord, Check, Verification, VerifyRequest},
-};
+use wallet_api::types::{AuditFilter, AuditList, AuditRecord, Check, Verification, VerifyRequest};
 use wallet_core::{cut::Hash, journal::Stored, ports::AuditQuery};
 
 use super::{
