@@ -78,6 +78,7 @@ codes! {
     "too_slow" 408 TRY_AGAIN true "Nothing happened: the request took too long to arrive" "Send it again; if it stays so, look at the network between client and daemon.";
     "not_found" 404 NOT_FOUND false "There is no such thing" "Check the id: it is compared byte by byte, capital letters included.";
     "unknown_wallet" 404 NOT_FOUND false "There is no such wallet" "Check the id: it is compared byte by byte, capital letters included. walletctl wallet list shows them.";
+    "not_known_yet" 404 NOT_FOUND false "There was no such wallet then" "Ask as known at a later record or time (--known-at), or leave that out.";
     "unknown_transaction" 404 NOT_FOUND false "There is no such transaction" "walletctl tx list shows them; tx show --key finds one by its key.";
     "not_signed_in" 401 NOT_SIGNED_IN false "The caller is not known" "Sign in (walletctl auth login), or use the daemon's own socket as its user.";
     "forbidden" 403 FORBIDDEN false "The caller may not do this" "walletctl auth whoami shows who you are to the daemon, and what you may do.";
@@ -94,7 +95,7 @@ codes! {
     "not_reversible" 422 REFUSED false "This cannot be reversed" "Only deposits, withdrawals and transfers can; a reversal is put right by a new transaction.";
     "already_reversed" 422 REFUSED false "It was reversed before" "walletctl tx show names the reversal.";
     "group_partly_applied" 422 REFUSED false "Part of an atomic group happened before" "Its keys were used by other requests. Make a new group of what is missing, with new keys for it.";
-    "key_conflict" 409 CONFLICT false "The key was used for something else" "Use a new key for a new intent. The message names the field that differs and the transaction that has the key.";
+    "key_conflict" 409 CONFLICT false "The key was used for something else" "Use a new key for a new intent. The message names the field that differs and what has the key: a transaction (walletctl tx show), or another record (walletctl audit list).";
     "verification_failed" 200 VERIFICATION false "Two records of the same thing differ" "Keep the data as it is and find out why: the message names the first record that differs.";
     "outcome_unknown" 504 UNKNOWN true "The answer was lost: it may or may not have happened" "Send it again with the same key, or walletctl intent resume: if it happened, it replays.";
     "unavailable" 503 TRY_AGAIN true "Nothing happened: a store is not available" "Try again. If it stays, look at the daemon's log.";
@@ -158,7 +159,7 @@ pub struct Problem {
     /// For a conflict: the first field that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// For a conflict: the transaction that has the key.
+    /// For a conflict: what has the key, a transaction's id or another record's number and kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<String>,
     /// This request.

@@ -45,14 +45,12 @@ impl Quantity {
         self.0.is_zero()
     }
 
-    /// Pins the quantity to a scale. Zeros behind the point may be dropped; other digits never.
+    /// Pins the quantity to a scale. No digit behind the point is dropped, a zero neither: who writes 1.230 EUR may mean
+    /// another asset, or thousands.
     fn pin(self, scale: u32) -> Result<Decimal, MoneyError> {
         let mut value = self.0;
         if value.scale() > scale {
-            value = value.normalize();
-            if value.scale() > scale {
-                return Err(MoneyError::Scale { given: value.scale(), scale });
-            }
+            return Err(MoneyError::Scale { given: value.scale(), scale });
         }
         value.rescale(scale);
         if value.scale() != scale || !in_range(value) {
@@ -256,7 +254,9 @@ mod tests {
     fn an_amount_is_pinned_and_never_rounded() {
         let amount = |text: &str, scale| Amount::new(text.parse().unwrap(), scale).map(|a| a.to_string());
         assert_eq!(amount("10.5", 2).unwrap(), "10.50");
-        assert_eq!(amount("10.500", 2).unwrap(), "10.50");
+        assert_eq!(amount("10.500", 2), Err(MoneyError::Scale { given: 3, scale: 2 }));
+        assert_eq!(amount("1.0", 0), Err(MoneyError::Scale { given: 1, scale: 0 }));
+        assert_eq!(Balance::parse("-1.230", 2), Err(MoneyError::Scale { given: 3, scale: 2 }));
         assert_eq!(amount("10.501", 2), Err(MoneyError::Scale { given: 3, scale: 2 }));
         assert_eq!(amount("0.00", 2), Err(MoneyError::Zero));
         assert_eq!(amount("007", 0).unwrap(), "7");

@@ -5,8 +5,11 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AccountId, TransactionId},
-    journal::Stored,
+    account::Status,
+    asset::AssetCode,
+    ids::{AccountId, TransactionId, WalletId},
+    journal::{Stored, TransactionKind},
+    key::Key,
     money::{Balance, MoneyError},
     time::Timestamp,
 };
@@ -68,6 +71,23 @@ pub struct Conflict {
     pub field: Cow<'static, str>,
     /// Epoch and seq of the record that has the key.
     pub existing: TransactionId,
+    /// That record's kind.
+    pub kind: Cow<'static, str>,
+}
+
+impl Conflict {
+    /// What has the key, as people look it up: a transaction by its id, any other record by its number.
+    pub fn holder(&self) -> String {
+        if self.is_of_transaction() {
+            return self.existing.to_string();
+        }
+        format!("record {} ({})", self.existing.seq, self.kind)
+    }
+
+    /// True if a transaction has the key.
+    pub fn is_of_transaction(&self) -> bool {
+        TransactionKind::ALL.iter().any(|kind| kind.as_str() == self.kind)
+    }
 }
 
 /// Why a rule forbids a command. Each has a code, a status and an exit code in one table ([`Refusal::code`], wallet-api's problems).
@@ -77,9 +97,16 @@ pub enum Refusal {
     /// No such wallet.
     UnknownWallet(AccountId),
     /// No such asset.
-    UnknownAsset,
+    UnknownAsset(AssetCode),
     /// The wallet holds another asset.
-    AssetMismatch(AccountId),
+    AssetMismatch {
+        /// The wallet.
+        account: AccountId,
+        /// What it holds.
+        holds: AssetCode,
+        /// What was asked for.
+        asked: AssetCode,
+    },
     /// The amount does not fit the asset.
     Amount(MoneyError),
     /// From and to are the same wallet.
@@ -107,9 +134,14 @@ pub enum Refusal {
         opened_at: Timestamp,
     },
     /// A wallet of this id exists.
-    WalletExists,
+    WalletExists(WalletId),
     /// The wallet is in no state for this step (for example unfreezing an active one).
-    WrongStatus(AccountId),
+    WrongStatus {
+        /// The wallet.
+        account: AccountId,
+        /// What it is.
+        status: Status,
+    },
     /// A wallet with money in it, or below zero, cannot be closed.
     NotEmpty {
         /// The wallet.
@@ -134,8 +166,11 @@ pub enum Refusal {
     AlreadyReversed(TransactionId),
     /// The reversal would count before the original does.
     BeforeOriginal(Timestamp),
-    /// Some keys of an atomic group are known and some are not.
-    GroupPartlyApplied,
+    /// Some keys of an atomic group are known and some are not, or one is in it twice.
+    GroupPartlyApplied {
+        /// The first that is.
+        key: Key,
+    },
     /// Money of somebody bound to their own wallets cannot go there: unknown, frozen, closed or of another asset, which
     /// is not said.
     Destination(AccountId),
@@ -148,8 +183,8 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownWallet(_) => "unknown_wallet",
-            Self::UnknownAsset => "unknown_asset",
-            Self::AssetMismatch(_) => "asset_mismatch",
+            Self::UnknownAsset(_) => "unknown_asset",
+            Self::AssetMismatch { .. } => "asset_mismatch",
             Self::Amount(_) => "invalid_amount",
             Self::SameWallet => "same_wallet",
             Self::Frozen(_) => "wallet_frozen",
@@ -158,8 +193,8 @@ impl Refusal {
             Self::BalanceRange(_) => "balance_range",
             Self::EffectiveInFuture => "effective_in_future",
             Self::BeforeOpened { .. } => "before_opened",
-            Self::WalletExists => "wallet_exists",
-            Self::WrongStatus(_) => "wrong_status",
+            Self::WalletExists(_) => "wallet_exists",
+            Self::WrongStatus { .. } => "wrong_status",
             Self::NotEmpty { .. } => "wallet_not_empty",
             Self::LimitBroken { .. } => "limit_broken",
             Self::AssetExists => "asset_exists",
@@ -167,7 +202,7 @@ impl Refusal {
             Self::NotReversible => "not_reversible",
             Self::AlreadyReversed(_) => "already_reversed",
             Self::BeforeOriginal(_) => "before_original",
-            Self::GroupPartlyApplied => "group_partly_applied",
+            Self::GroupPartlyApplied { .. } => "group_partly_applied",
             Self::Destination(_) => "destination_refused",
             Self::OnlyTransfers => "forbidden",
         }
@@ -178,8 +213,8 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownWallet(id) => write!(f, "there is no wallet {id}"),
-            Self::UnknownAsset => f.write_str("the asset is neither in ISO 4217 nor registered"),
-            Self::AssetMismatch(id) => write!(f, "wallet {id} holds another asset"),
+            Self::UnknownAsset(code) => write!(f, "asset {code} is neither in ISO 4217 nor registered"),
+            Self::AssetMismatch { account, holds, asked } => write!(f, "wallet {account} holds {holds}, not {asked}"),
             Self::Amount(why) => write!(f, "{why}"),
             Self::SameWallet => f.write_str("from and to are the same wallet"),
             Self::Frozen(id) => write!(f, "wallet {id} is frozen"),
@@ -188,8 +223,10 @@ impl fmt::Display for Refusal {
             Self::BalanceRange(id) => write!(f, "the balance of {id} would have more than 27 digits"),
             Self::EffectiveInFuture => f.write_str("effective_at is in the future"),
             Self::BeforeOpened { account, opened_at } => write!(f, "wallet {account} opened later, at {opened_at}"),
-            Self::WalletExists => f.write_str("a wallet of this id exists"),
-            Self::WrongStatus(id) => write!(f, "wallet {id} is not in a state that allows this"),
+            Self::WalletExists(id) => write!(f, "there is a wallet {id} already"),
+            Self::WrongStatus { account, status } => {
+                write!(f, "wallet {account} is {}, which does not allow this", status.as_str())
+            }
             Self::NotEmpty { account, balance } => {
                 write!(f, "wallet {account} holds {balance}; only an empty wallet can be closed")
             }
@@ -201,9 +238,43 @@ impl fmt::Display for Refusal {
             Self::NotReversible => f.write_str("only a deposit, withdrawal or transfer can be reversed"),
             Self::AlreadyReversed(by) => write!(f, "it was reversed before, by {by}"),
             Self::BeforeOriginal(at) => write!(f, "a reversal cannot count before its original, {at}"),
-            Self::GroupPartlyApplied => f.write_str("some keys of this group were used before and some were not"),
+            Self::GroupPartlyApplied { key } => {
+                write!(f, "some keys of this group were used before or twice, {key} first; others were not")
+            }
             Self::Destination(id) => write!(f, "money of this asset cannot be sent to {id}"),
             Self::OnlyTransfers => f.write_str("only transfers out of one's own wallets are allowed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_transaction_is_called_one() {
+        let existing = TransactionId { epoch: 1, seq: 22 };
+        let holder = |kind: &'static str| Conflict { field: "owner".into(), existing, kind: kind.into() }.holder();
+        assert_eq!(holder("transfer"), "tx_1_22");
+        assert_eq!(holder("wallet_opened"), "record 22 (wallet_opened)");
+    }
+
+    #[test]
+    fn a_refusal_names_what_it_knows() {
+        let account = || AccountId::Wallet("w_1".parse().unwrap());
+        let (eur, usd): (AssetCode, AssetCode) = ("EUR".parse().unwrap(), "USD".parse().unwrap());
+        for (refusal, words) in [
+            (Refusal::UnknownAsset(usd), &["USD"][..]),
+            (Refusal::AssetMismatch { account: account(), holds: eur, asked: usd }, &["w_1", "EUR", "USD"]),
+            (Refusal::WalletExists("w_1".parse().unwrap()), &["w_1"]),
+            (Refusal::WrongStatus { account: account(), status: Status::Active }, &["w_1", "active"]),
+            (Refusal::GroupPartlyApplied { key: "pay-7".parse().unwrap() }, &["pay-7"]),
+        ] {
+            let text = refusal.to_string();
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+            // As it is kept under a batch's own key.
+            let kept = serde_json::to_string(&refusal).unwrap();
+            assert_eq!(serde_json::from_str::<Refusal>(&kept).unwrap(), refusal);
         }
     }
 }

@@ -184,7 +184,7 @@ fn a_closed_wallet_stays_closed() {
     assert_eq!(one(&ledger, "6", step(StatusChange::Unfreeze)), "ok");
     assert_eq!(one(&ledger, "7", moved(Some("a"), None, "1", "EUR", None)), "ok");
     assert_eq!(one(&ledger, "8", step(StatusChange::Close)), "ok");
-    assert_eq!(one(&ledger, "9", step(StatusChange::Unfreeze)), "wrong_status");
+    assert_eq!(one(&ledger, "9", step(StatusChange::Unfreeze)), "wallet_closed");
     assert_eq!(one(&ledger, "10", moved(None, Some("a"), "1", "EUR", None)), "wallet_closed");
     assert_eq!(account(&ledger, "a").status, Status::Closed);
 }

@@ -62,8 +62,8 @@ impl From<ServiceError> for Fault {
             ServiceError::Refused(refusal) => Problem::new(refusal.code(), detail).into(),
             ServiceError::Conflict(conflict) => {
                 let mut problem = Problem::new("key_conflict", detail);
+                problem.existing = Some(conflict.holder());
                 problem.field = Some(conflict.field.into_owned());
-                problem.existing = Some(conflict.existing.to_string());
                 problem.into()
             }
             ServiceError::OwnKeyConflict => {

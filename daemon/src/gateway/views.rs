@@ -127,10 +127,12 @@ pub(super) fn row(outcome: &Outcome) -> RowOutcome {
         Outcome::Conflict(conflict) => {
             row.code = Some("key_conflict".into());
             row.field = Some(conflict.field.to_string());
-            row.transaction = Some(conflict.existing);
+            row.transaction = conflict.is_of_transaction().then_some(conflict.existing);
+            row.seq = Some(conflict.existing.seq);
             row.message = Some(format!(
                 "the key was used for something else: {} differs; {} has it",
-                conflict.field, conflict.existing
+                conflict.field,
+                conflict.holder()
             ));
         }
         Outcome::NotAttempted => {}

@@ -149,7 +149,11 @@ impl Balances {
 
     async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
         let account = within("ledger.account", self.ledger.account(wallet)).await?;
-        account.filter(|account| account.opened_seq <= cut.seq).ok_or_else(|| ServiceError::unknown_wallet(wallet))
+        let account = account.ok_or_else(|| ServiceError::unknown_wallet(wallet))?;
+        if account.opened_seq > cut.seq {
+            return Err(ServiceError::not_known_yet(wallet, cut.seq, account.opened_seq));
+        }
+        Ok(account)
     }
 
     /// A wallet's balance.

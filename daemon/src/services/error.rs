@@ -1,6 +1,7 @@
 //! Why a service did not do what was asked. The gateway turns it into a problem.
 
 use wallet_core::{
+    asset::AssetCode,
     ids::{TransactionId, WalletId},
     key::Key,
     outcome::{Conflict, Refusal},
@@ -49,7 +50,7 @@ pub enum ServiceError {
     #[error("{0}")]
     Refused(Refusal),
     /// The key was used for something else.
-    #[error("the key was used for something else: {} differs; {} has it", .0.field, .0.existing)]
+    #[error("the key was used for something else: {} differs; {} has it", .0.field, .0.holder())]
     Conflict(Conflict),
     /// The batch's own key was used for other content.
     #[error("this batch's own key was used for a batch with other content")]
@@ -74,6 +75,17 @@ impl ServiceError {
     /// There is no such wallet.
     pub fn unknown_wallet(wallet: &WalletId) -> Self {
         Self::not_found("unknown_wallet", format!("there is no wallet {wallet}"))
+    }
+
+    /// There is such a wallet, but it opened behind the cut that was asked about.
+    pub fn not_known_yet(wallet: &WalletId, seq: u64, opened: u64) -> Self {
+        let detail = format!("as known at record {seq} there was no wallet {wallet}: record {opened} opened it");
+        Self::not_found("not_known_yet", detail)
+    }
+
+    /// There is no such asset.
+    pub fn unknown_asset(asset: AssetCode) -> Self {
+        Self::invalid("unknown_asset", format!("asset {asset} is neither in ISO 4217 nor registered"))
     }
 
     /// There is no such transaction.

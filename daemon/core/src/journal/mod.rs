@@ -111,6 +111,9 @@ pub enum TransactionKind {
 }
 
 impl TransactionKind {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Deposit, Self::Withdrawal, Self::Transfer, Self::Reversal];
+
     /// The word used everywhere.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -191,6 +194,24 @@ pub struct WalletOpened {
 }
 
 impl Event {
+    /// Every kind there is.
+    pub const KINDS: [&str; 14] = [
+        "deposit",
+        "withdrawal",
+        "transfer",
+        "reversal",
+        "wallet_opened",
+        "wallet_frozen",
+        "wallet_unfrozen",
+        "wallet_closed",
+        "limit_changed",
+        "asset_registered",
+        "sign_in_refused",
+        "access_forbidden",
+        "configuration_reloaded",
+        "epoch_raised",
+    ];
+
     /// The kind, as records and audit queries name it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -344,4 +365,27 @@ pub fn chain(previous: Hash, bytes: &[u8]) -> Hash {
 /// The hash before the first record: SHA-256 of the ledger's id.
 pub fn genesis(ledger_id: &str) -> Hash {
     Hash(Sha256::digest(ledger_id.as_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_in_the_list_of_kinds() {
+        let reason = || "why".parse::<Reason>().unwrap();
+        let wallet = || "w_1".parse::<WalletId>().unwrap();
+        let status =
+            |status| Event::StatusChanged { wallet: wallet(), status, previous: Status::Active, reason: reason() };
+        let mut kinds: Vec<&str> = [Status::Frozen, Status::Active, Status::Closed].map(|s| status(s).kind()).into();
+        kinds.extend(TransactionKind::ALL.map(TransactionKind::as_str));
+        kinds.extend(AccessKind::ALL.map(AccessKind::as_str));
+        kinds.push(Event::AssetRegistered(Asset { code: "BTC".parse().unwrap(), scale: 8 }).kind());
+        kinds.push(Event::EpochRaised { reason: reason() }.kind());
+        kinds.extend(["wallet_opened", "limit_changed"]);
+        kinds.sort_unstable();
+        let mut listed = Event::KINDS;
+        listed.sort_unstable();
+        assert_eq!(kinds, listed);
+    }
 }

@@ -123,7 +123,12 @@ impl Decider {
             return Ok(commands.iter().filter_map(|command| self.known(command)).collect());
         }
         if known > 0 || distinct.len() < commands.len() {
-            return Ok(vec![Outcome::Refused(Refusal::GroupPartlyApplied); commands.len()]);
+            let mut seen = HashSet::new();
+            let mut keys = commands.iter().map(|command| &command.key);
+            let taken = keys.find(|key| self.decision.state.keys.contains_key(*key) || !seen.insert(*key));
+            let key = taken.or(commands.first().map(|command| &command.key)).map(|key| key.key.clone());
+            let refusal = key.map(|key| Refusal::GroupPartlyApplied { key });
+            return Ok(refusal.map(|refusal| vec![Outcome::Refused(refusal); commands.len()]).unwrap_or_default());
         }
         let mut undo = self.undo();
         let size = u32::try_from(commands.len()).unwrap_or(u32::MAX);
@@ -163,7 +168,11 @@ impl Decider {
         let stored = self.decision.state.keys.get(&command.key)?;
         Some(match content::difference(&command.action, &stored.record.event) {
             None => Outcome::Replayed(Arc::clone(stored)),
-            Some(field) => Outcome::Conflict(Conflict { field: Cow::Borrowed(field), existing: stored.record.id() }),
+            Some(field) => Outcome::Conflict(Conflict {
+                field: Cow::Borrowed(field),
+                existing: stored.record.id(),
+                kind: Cow::Borrowed(stored.record.event.kind()),
+            }),
         })
     }
 

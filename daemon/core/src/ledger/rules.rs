@@ -37,7 +37,7 @@ pub(super) fn judge(state: &State, only: Option<&Owner>, action: &Action, moment
 }
 
 fn asset(state: &State, code: AssetCode) -> Result<Asset, Refusal> {
-    state.assets.get(code).ok_or(Refusal::UnknownAsset)
+    state.assets.get(code).ok_or(Refusal::UnknownAsset(code))
 }
 
 fn wallet<'a>(state: &'a State, id: &WalletId) -> Result<&'a Account, Refusal> {
@@ -109,7 +109,7 @@ fn movement(state: &State, only: Option<&Owner>, moved: &Move, moment: Moment) -
 fn open_for(account: &Account, asset: AssetCode, effective_at: Timestamp) -> Result<(), Refusal> {
     let id = || account.id.clone();
     if account.asset != asset {
-        return Err(Refusal::AssetMismatch(id()));
+        return Err(Refusal::AssetMismatch { account: id(), holds: account.asset, asked: asset });
     }
     match account.status {
         Status::Active => {}
@@ -179,7 +179,7 @@ fn reversal(state: &State, reverse: &Reverse, moment: Moment) -> Result<Transact
 fn opening(state: &State, open: &OpenWallet, moment: Moment) -> Result<WalletOpened, Refusal> {
     let asset = asset(state, open.asset)?;
     if state.accounts.contains_key(&AccountId::Wallet(open.id.clone())) {
-        return Err(Refusal::WalletExists);
+        return Err(Refusal::WalletExists(open.id.clone()));
     }
     let opened_at = effective(open.opened_at, moment)?;
     Ok(WalletOpened {
@@ -196,13 +196,17 @@ fn opening(state: &State, open: &OpenWallet, moment: Moment) -> Result<WalletOpe
 
 fn status(state: &State, set: &SetStatus) -> Result<Event, Refusal> {
     let account = wallet(state, &set.wallet)?;
+    // For ever, whatever is asked for: no other status would do.
+    if account.status == Status::Closed {
+        return Err(Refusal::Closed(account.id.clone()));
+    }
     let allowed = match set.change {
         StatusChange::Freeze => account.status == Status::Active,
         StatusChange::Unfreeze => account.status == Status::Frozen,
-        StatusChange::Close => account.status != Status::Closed,
+        StatusChange::Close => true,
     };
     if !allowed {
-        return Err(Refusal::WrongStatus(account.id.clone()));
+        return Err(Refusal::WrongStatus { account: account.id.clone(), status: account.status });
     }
     if set.change == StatusChange::Close && !account.balance.is_zero() {
         return Err(Refusal::NotEmpty { account: account.id.clone(), balance: account.balance });

@@ -128,7 +128,6 @@ impl Facts {
 /// Decimal text as whole units at a scale; none if it does not fit.
 pub(super) fn units(text: &str, scale: u32) -> Option<i128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fraction = fraction.trim_end_matches('0');
     let scale = usize::try_from(scale.min(MAX_SCALE)).ok()?;
     if fraction.len() > scale {
         return None;

@@ -278,7 +278,9 @@ impl Model {
             StatusChange::Unfreeze => (&["frozen"], "active"),
             StatusChange::Close => (&["active", "frozen"], "closed"),
         };
-        if !from.contains(&seen.status) {
+        if seen.status == "closed" {
+            broken.insert("wallet_closed");
+        } else if !from.contains(&seen.status) {
             broken.insert("wrong_status");
         }
         if status == "closed" && self.facts.balance(id, i64::MAX, u64::MAX) != 0 {

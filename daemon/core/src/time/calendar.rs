@@ -44,6 +44,22 @@ pub enum MomentError {
         /// The later offset.
         second: String,
     },
+    /// A date of which no time is kept.
+    #[error("{date} is beyond the times that are kept, which end a day earlier in {zone}")]
+    Beyond {
+        /// What was written.
+        date: String,
+        /// The zone.
+        zone: String,
+    },
+    /// A date that the zone skips.
+    #[error("there was no {date} in {zone}: the calendar jumped over it; name the day before or after")]
+    Skipped {
+        /// What was written.
+        date: String,
+        /// The zone.
+        zone: String,
+    },
     /// After now.
     #[error("{0} is in the future: only what was is known")]
     Future(Timestamp),
@@ -84,12 +100,14 @@ impl Zone {
     }
 
     /// The last microsecond of a date here. A date that the zone skipped whole closes where the
-    /// one before it does.
+    /// one before it does. None for a last date, whose close is beyond the times that are kept.
     pub fn close(&self, date: Date) -> Option<Timestamp> {
-        match date.tomorrow() {
-            Ok(next) => self.start(next).map(|start| start.plus_micros(-1)),
-            Err(_) => Some(Timestamp::MAX),
-        }
+        self.start(date.tomorrow().ok()?).map(|start| start.plus_micros(-1))
+    }
+
+    /// False for a date that the zone skipped whole: where it should start, another has started already.
+    pub fn has(&self, date: Date) -> bool {
+        self.start(date).is_none_or(|start| self.date(start) == date)
     }
 }
 
@@ -140,6 +158,9 @@ impl FromStr for Moment {
             return Ok(Self::Instant(instant));
         }
         if plain && text.len() >= 19 && text.get(10..11) == Some("T") && !text.ends_with(['Z', 'z']) {
+            if text.get(17..19) == Some("60") {
+                return Err(wrong());
+            }
             return text.parse().map(Self::Local).map_err(|_| wrong());
         }
         Err(wrong())
@@ -161,12 +182,16 @@ impl Moment {
         let instant = match self {
             Self::Instant(at) => *at,
             Self::Local(local) => local_instant(*local, zone)?,
+            Self::Date(date) if !zone.has(*date) => {
+                return Err(MomentError::Skipped { date: date.to_string(), zone: zone.to_string() });
+            }
             Self::Date(date) => {
                 let at = match bound {
                     Bound::Start => zone.start(*date),
                     Bound::Close => zone.close(*date),
                 };
-                let at = at.ok_or_else(|| MomentError::Syntax(date.to_string()))?;
+                let beyond = || MomentError::Beyond { date: date.to_string(), zone: zone.to_string() };
+                let at = at.ok_or_else(beyond)?;
                 if *date == zone.date(now) { at.min(now) } else { at }
             }
         };
@@ -335,10 +360,26 @@ mod tests {
     }
 
     #[test]
-    fn a_date_the_zone_skipped_has_no_length() {
+    fn a_date_the_zone_skipped_is_refused_and_has_no_row_in_a_report() {
         // Samoa had no 2011-12-30.
-        let day = |d| resolve(d, Bound::Close, "Pacific/Apia").unwrap();
-        assert_eq!(day("2011-12-30"), day("2011-12-29"));
+        for bound in [Bound::Start, Bound::Close] {
+            let skipped = resolve("2011-12-30", bound, "Pacific/Apia");
+            assert!(matches!(skipped, Err(MomentError::Skipped { .. })), "{skipped:?}");
+            assert!(resolve("2011-12-29", bound, "Pacific/Apia").is_ok());
+            assert!(resolve("2011-12-31", bound, "Pacific/Apia").is_ok());
+        }
+        let zone: Zone = "Pacific/Apia".parse().unwrap();
+        let at = |date: &str, bound| date.parse::<Moment>().unwrap().resolve(bound, &zone, at("2026-01-01T00:00:00Z"));
+        let (from, to) = (at("2011-12-29", Bound::Start).unwrap(), at("2011-12-31", Bound::Close).unwrap());
+        let points = closes(Every::Day, from, to, Timestamp::MAX, &zone).unwrap();
+        assert_eq!(points.iter().map(|point| zone.date(point.at).day()).collect::<Vec<_>>(), [29, 31]);
+    }
+
+    #[test]
+    fn the_last_date_of_all_is_refused_as_what_it_is() {
+        let last = resolve("9999-12-31", Bound::Close, "Europe/Lisbon");
+        assert!(matches!(last, Err(MomentError::Beyond { .. })), "{last:?}");
+        assert!(matches!(resolve("9999-12-29", Bound::Close, "Europe/Lisbon"), Err(MomentError::Future(_))));
     }
 
     #[test]
@@ -353,6 +394,8 @@ mod tests {
             "2026-01-31T25:00:00Z",
             "1769817600",
             "2026-01-31T10:00Z",
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60",
         ] {
             assert!(matches!(bad.parse::<Moment>(), Err(MomentError::Syntax(_))), "{bad}");
         }

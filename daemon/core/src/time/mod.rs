@@ -91,6 +91,10 @@ impl FromStr for Timestamp {
         if !shaped || !zoned {
             return Err(WRONG);
         }
+        // There is no place for a leap second: it would be told as the one before it.
+        if (at(17), at(18)) == (b'6', b'0') {
+            return Err(TextError::new("time", "given with seconds up to 59: leap seconds are not counted"));
+        }
         let instant: jiff::Timestamp = text.parse().map_err(|_| WRONG)?;
         if instant.subsec_nanosecond().checked_rem(1_000) != Some(0) {
             return Err(TextError::new("time", "given with at most six fraction digits"));
@@ -134,6 +138,8 @@ mod tests {
             "2026-02-30T00:00:00Z",
             "2026-01-31T23:59:59.1234567Z",
             "1700000000",
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60+00:00",
             "2026-01-31T23:59:59Z[UTC]",
             "",
         ] {
