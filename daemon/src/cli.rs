@@ -67,6 +67,9 @@ enum Command {
     Backup {
         /// The file to make
         file: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        force: bool,
     },
     /// Make a ledger from a backup, in an empty data directory or database and a new epoch
     #[command(after_help = "Example:\n  walletd restore /var/backups/wallets.zst --data /var/lib/walletd")]
@@ -168,7 +171,7 @@ fn run(command: Command, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check) => print("the configuration can be used\n")?,
         Command::Config(ConfigCommand::Print { origin }) => print(&loaded.print(origin))?,
         Command::Migrate(command) => migrate(&command, config)?,
-        Command::Backup { file } => backup_to(&file, config)?,
+        Command::Backup { file, force } => backup_to(&file, force, config)?,
         Command::Restore { file } => summarise("restored", &wait(operate::restore::restore(&file, config))?)?,
         Command::Rebuild { store } => print(&wait(operate::rebuild::rebuild(store, config))?)?,
         Command::Doctor { json } => {
@@ -207,15 +210,15 @@ fn migrate(command: &MigrateCommand, config: &Config) -> anyhow::Result<()> {
 }
 
 /// From the running daemon if one answers on the socket, else from the directory itself.
-fn backup_to(file: &Path, config: &Config) -> anyhow::Result<()> {
+fn backup_to(file: &Path, force: bool, config: &Config) -> anyhow::Result<()> {
     let clock = SystemClock::new();
     let summary = if std::os::unix::net::UnixStream::connect(&config.server.socket).is_ok() {
-        wait(backup::backup(file, Source::Daemon(config.server.socket.clone()), &clock))?
+        wait(backup::backup(file, force, Source::Daemon(config.server.socket.clone()), &clock))?
     } else {
         let _lock = DataLock::where_used(config)?;
         wait(async {
             let ledger = compose::open(config, Opening::AsItIs).await?.ledger;
-            Ok::<_, anyhow::Error>(backup::backup(file, Source::Ledger(ledger), &clock).await?)
+            Ok::<_, anyhow::Error>(backup::backup(file, force, Source::Ledger(ledger), &clock).await?)
         })?
     };
     summarise("backed up", &summary)

@@ -96,6 +96,9 @@ pub enum BackupError {
     /// The backup or the journal is not what it says.
     #[error("{0}")]
     Damaged(String),
+    /// There is a file of this name, perhaps the only backup there is.
+    #[error("{} is there already; name another file, or add --force to replace it", .0.display())]
+    Exists(PathBuf),
     /// There is something where a ledger should be restored.
     #[error("{} is not empty; restore into an empty directory (--data)", .0.display())]
     NotEmpty(PathBuf),
@@ -119,6 +122,7 @@ impl BackupError {
             Self::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 wallet_api::problem::exit::TRY_AGAIN
             }
+            Self::Exists(_) => wallet_api::problem::exit::USAGE,
             Self::File { .. } | Self::NotEmpty(_) => wallet_api::problem::exit::CONFIGURATION,
         }
     }

@@ -78,7 +78,7 @@ async fn a_backup_restored_into_another_engine_is_the_same_ledger_in_a_new_epoch
     let (file, data) = (dir.path().join("b.zst"), dir.path().join("data"));
     fs::create_dir(&data).unwrap();
     let source = filled(&clock, 2_500).await;
-    let made = backup(&file, Source::Ledger(source.clone()), clock.as_ref()).await.unwrap();
+    let made = backup(&file, false, Source::Ledger(source.clone()), clock.as_ref()).await.unwrap();
     assert_eq!(made.records, 2_501);
 
     let restored = restore(&file, &data, fjall(clock.clone()), clock.as_ref()).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_damaged_or_short_backup_is_refused_and_leaves_nothing() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let (file, data) = (dir.path().join("b.zst"), dir.path().join("data"));
     fs::create_dir(&data).unwrap();
-    backup(&file, Source::Ledger(filled(&clock, 20).await), clock.as_ref()).await.unwrap();
+    backup(&file, false, Source::Ledger(filled(&clock, 20).await), clock.as_ref()).await.unwrap();
     let text = String::from_utf8(zstd::decode_all(fs::File::open(&file).unwrap()).unwrap()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let without_last = lines[..lines.len() - 1].join("\n") + "\n";
@@ -131,8 +131,23 @@ async fn a_directory_with_something_in_it_is_left_as_it_is() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
     let (file, data) = (dir.path().join("b.zst"), dir.path().join("data"));
     fs::create_dir_all(data.join("ledger")).unwrap();
-    backup(&file, Source::Ledger(filled(&clock, 1).await), clock.as_ref()).await.unwrap();
+    backup(&file, false, Source::Ledger(filled(&clock, 1).await), clock.as_ref()).await.unwrap();
     let error = restore(&file, &data, fjall(clock.clone()), clock.as_ref()).await.unwrap_err();
     assert!(matches!(error, BackupError::NotEmpty(_)), "{error:?}");
     assert!(data.join("ledger").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_only_replaced_when_told_to() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("backup");
+    fs::write(&file, "last night's").unwrap();
+    let source = filled(&clock, 1).await;
+    let error = backup(&file, false, Source::Ledger(source.clone()), clock.as_ref()).await.unwrap_err();
+    assert!(matches!(error, BackupError::Exists(_)) && error.exit() == 2, "{error}");
+    assert_eq!(fs::read(&file).unwrap(), b"last night's");
+    backup(&file, true, Source::Ledger(source), clock.as_ref()).await.unwrap();
+    assert!(fs::metadata(&file).unwrap().len() > 100);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a draft was left behind");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,14 +29,18 @@ pub enum Source {
     Ledger(Arc<dyn LedgerStore>),
 }
 
-/// Writes a backup to `file`, which appears only when it is whole and on disk.
-pub async fn backup(file: &Path, source: Source, clock: &dyn Clock) -> Result<Summary, BackupError> {
+/// Writes a backup to `file`, which appears only when it is whole and on disk. One that is there is replaced by
+/// `force` alone.
+pub async fn backup(file: &Path, force: bool, source: Source, clock: &dyn Clock) -> Result<Summary, BackupError> {
+    if !force && fs::symlink_metadata(file).is_ok() {
+        return Err(BackupError::Exists(file.to_owned()));
+    }
     let mut draft = Draft::create(file)?;
     let summary = match source {
         Source::Daemon(socket) => from_daemon(&mut draft, &socket, clock).await?,
         Source::Ledger(ledger) => from_ledger(&mut draft, ledger.as_ref(), clock).await?,
     };
-    draft.publish()?;
+    draft.publish(force)?;
     Ok(summary)
 }
 
@@ -155,18 +159,30 @@ impl Draft {
     }
 
     /// On disk first, then in its place, then the place itself on disk.
-    fn publish(mut self) -> Result<(), BackupError> {
+    fn publish(mut self, force: bool) -> Result<(), BackupError> {
         let Some(out) = self.out.take() else {
             return Ok(());
         };
         let publish = || {
-            let file = out.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            let file = out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
-            fs::rename(&self.path, &self.target)?;
+            if force { fs::rename(&self.path, &self.target) } else { rename_to_nothing(&self.path, &self.target) }?;
             let directory = self.target.parent().filter(|parent| !parent.as_os_str().is_empty());
             File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
         };
-        publish().map_err(BackupError::file(&self.target))
+        publish().map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists if !force => BackupError::Exists(self.target.clone()),
+            _ => BackupError::file(&self.target)(error),
+        })
+    }
+}
+
+/// Renames, but onto no file that came while the backup was written.
+fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, rustix::fs::RenameFlags::NOREPLACE) {
+        // Not every file system can; that the name was free when the backup began has to do there.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => fs::rename(from, to),
+        renamed => Ok(renamed?),
     }
 }
 
