@@ -158,12 +158,21 @@ impl Context {
 
     /// Asks before a write, unless `--yes` was given. Above `confirm_above` the amount is typed.
     pub fn confirm(&self, yes: bool, summary: &str, amount: Option<Quantity>) -> Result<(), CliError> {
+        self.ask(yes, summary, amount, false)
+    }
+
+    /// The same for a command with a `--dry-run`.
+    pub fn confirm_or_preview(&self, yes: bool, summary: &str, amount: Option<Quantity>) -> Result<(), CliError> {
+        self.ask(yes, summary, amount, true)
+    }
+
+    fn ask(&self, yes: bool, summary: &str, amount: Option<Quantity>, preview: bool) -> Result<(), CliError> {
         if yes {
             return Ok(());
         }
         let above = |amount: &Quantity| self.settings.confirm_above.value.is_some_and(|limit| exceeds(*amount, limit));
         let typed = amount.filter(above).map(|amount| amount.to_string());
-        self.prompt.confirm(summary, typed.as_deref())
+        self.prompt.confirm(summary, typed.as_deref(), preview)
     }
 
     /// The instant that something written for the past stands for: a date is its first instant.

@@ -36,12 +36,13 @@ pub struct Told {
     pub hint: String,
     /// True if the same command may succeed later without a change.
     pub retryable: bool,
-    /// `not_applied` (certainly nothing happened) or `unknown`.
+    /// `not_applied` (certainly nothing happened), `partly_applied` (some of it has taken effect, now or before),
+    /// `applied` (all of it has; only telling of it failed) or `unknown`.
     pub outcome: &'static str,
     /// For a conflict: the first field that differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// For a conflict: the transaction that has the key.
+    /// For a conflict: what has the key, a transaction's id or another record's number and kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing: Option<String>,
     /// The daemon's name for the request.
@@ -123,6 +124,24 @@ impl CliError {
     #[must_use]
     pub fn request(mut self, request_id: Option<String>, trace_id: Option<String>) -> Self {
         (self.request_id, self.trace_id) = (request_id, trace_id);
+        self
+    }
+
+    /// After part of what was asked for has taken effect: a script that reads `not_applied` would pay again.
+    #[must_use]
+    pub fn partly_applied(mut self) -> Self {
+        if !self.is_unknown() {
+            self.outcome = "partly_applied";
+        }
+        self
+    }
+
+    /// After all of it has: what failed is only telling of it.
+    #[must_use]
+    pub fn applied(mut self) -> Self {
+        if !self.is_unknown() {
+            self.outcome = "applied";
+        }
         self
     }
 
@@ -265,6 +284,15 @@ mod tests {
         assert_eq!((write.exit, write.outcome), (exit::UNKNOWN, "unknown"));
         assert!(write.message.contains("inv-1"));
         assert_eq!(CliError::from(lost()).exit, exit::TRY_AGAIN);
+    }
+
+    #[test]
+    fn what_has_taken_effect_is_never_told_as_not_applied() {
+        let refusals = || CliError::new("batch_refusals", "1 of 2 rows");
+        assert_eq!(refusals().outcome, "not_applied");
+        assert_eq!(refusals().partly_applied().outcome, "partly_applied");
+        assert_eq!(CliError::from(io::Error::other("full")).applied().outcome, "applied");
+        assert_eq!(CliError::unknown("lost").partly_applied().outcome, "unknown");
     }
 
     #[test]

@@ -15,6 +15,7 @@ const MAX_ANSWER: u64 = 1024;
 pub struct Prompt {
     interactive: bool,
     notes: bool,
+    json: bool,
     input: RefCell<Box<dyn BufRead>>,
     output: RefCell<Box<dyn Write>>,
 }
@@ -27,6 +28,7 @@ impl Prompt {
         Self {
             interactive,
             notes: interactive || !json,
+            json: !interactive && json,
             input: RefCell::new(Box::new(BufReader::new(io::stdin()))),
             output: RefCell::new(Box::new(io::stderr())),
         }
@@ -37,6 +39,7 @@ impl Prompt {
         Self {
             interactive: answers.is_some(),
             notes: true,
+            json: false,
             input: RefCell::new(Box::new(io::Cursor::new(answers.unwrap_or_default().to_owned()))),
             output: RefCell::new(Box::new(io::sink())),
         }
@@ -54,6 +57,13 @@ impl Prompt {
         }
         // A note that cannot be shown is no reason to stop.
         let _ = writeln!(self.output.borrow_mut(), "{}", sanitize(text));
+    }
+
+    /// Tells whoever uses the result what it does not show itself: for programs that read stderr as JSON, in an object.
+    pub fn notice(&self, text: &str) {
+        let text = if self.json { serde_json::json!({ "notice": text }).to_string() } else { sanitize(text).into() };
+        // One that cannot be shown is no reason to stop.
+        let _ = writeln!(self.output.borrow_mut(), "{text}");
     }
 
     /// Tells the person what they cannot go on without, whatever the form of output.
@@ -75,13 +85,14 @@ impl Prompt {
         Ok(Some(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")))
     }
 
-    /// Asks before a write. Yes is `y` or `yes`; for much money, the amount itself.
-    pub fn confirm(&self, summary: &str, typed: Option<&str>) -> Result<(), CliError> {
+    /// Asks before a write. Yes is `y` or `yes`; for much money, the amount itself. `preview` if the command has a
+    /// --dry-run, which is then named where nobody is there to ask.
+    pub fn confirm(&self, summary: &str, typed: Option<&str>, preview: bool) -> Result<(), CliError> {
         if !self.interactive {
             let what = summary.trim_end_matches('?');
-            return Err(CliError::usage(format!("{what}: there is no terminal to ask at")).hint(
-                "Give --yes to go on without a question, or --dry-run to see what would happen. Nothing was sent.",
-            ));
+            let or = if preview { ", or --dry-run to see what would happen" } else { "" };
+            return Err(CliError::usage(format!("{what}: there is no terminal to ask at"))
+                .hint(format!("Give --yes to go on without a question{or}. Nothing was sent.")));
         }
         let question = match typed {
             Some(amount) => format!("{summary}\nThis is above confirm_above. Type the amount ({amount}) to go on: "),
@@ -116,7 +127,9 @@ mod tests {
     use super::*;
 
     fn exit(answers: Option<&str>, typed: Option<&str>) -> u8 {
-        Prompt::scripted(answers).confirm("Transfer 10.50 EUR from w_1 to w_2?", typed).map_or_else(|e| e.exit, |()| 0)
+        Prompt::scripted(answers)
+            .confirm("Transfer 10.50 EUR from w_1 to w_2?", typed, true)
+            .map_or_else(|e| e.exit, |()| 0)
     }
 
     #[test]
@@ -135,8 +148,11 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_asked() {
-        let error = Prompt::scripted(None).confirm("Freeze w_1?", None).unwrap_err();
-        assert_eq!(error.exit, 2);
-        assert!(error.hint.contains("--yes"));
+        for preview in [true, false] {
+            let error = Prompt::scripted(None).confirm("Freeze w_1?", None, preview).unwrap_err();
+            assert_eq!(error.exit, 2);
+            assert!(error.hint.contains("--yes"));
+            assert_eq!(error.hint.contains("--dry-run"), preview, "{}", error.hint);
+        }
     }
 }

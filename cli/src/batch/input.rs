@@ -33,9 +33,93 @@ pub enum InputError {
         /// Why.
         source: io::Error,
     },
-    /// Longer than [`MAX_BYTES`].
-    #[error("{0} is longer than 4 GiB: split the batch")]
-    TooLarge(String),
+    /// The temporary copy of what cannot be read twice cannot be written.
+    #[error("copying {name} to a temporary file: {source}")]
+    Copy {
+        /// What is copied.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// More bytes than [`Bounds::bytes`].
+    #[error("{name} has more than {most} bytes: split the batch")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// How many there may be.
+        most: u64,
+    },
+    /// A stream with more lines than [`Bounds::lines`].
+    #[error("{name} has more than {most} lines: split the batch")]
+    TooManyLines {
+        /// The stream.
+        name: String,
+        /// How many there may be.
+        most: u64,
+    },
+    /// A stream with a line longer than [`Bounds::line`].
+    #[error("{name}:{line}:1: the line is longer than {most} bytes")]
+    LongLine {
+        /// The stream.
+        name: String,
+        /// Which line.
+        line: u64,
+        /// How long one may be.
+        most: usize,
+    },
+}
+
+/// What a stream may have at most: it is refused while it is still copied, since it may never end.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Lines, empty ones and a header among them.
+    pub lines: u64,
+    /// Bytes of one line.
+    pub line: usize,
+}
+
+/// The bounds of every batch. Empty lines and the header are no rows, so there may be a few more lines than rows.
+pub const BOUNDS: Bounds = Bounds { bytes: MAX_BYTES, lines: 2 * MAX_ROWS, line: MAX_ROW };
+
+/// How far a stream has come.
+#[derive(Debug, Default)]
+struct Passed {
+    bytes: u64,
+    lines: u64,
+    /// Bytes of the line that has not ended yet.
+    open: usize,
+}
+
+impl Passed {
+    fn take(&mut self, bytes: &[u8], most: &Bounds, name: &str) -> Result<(), InputError> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > most.bytes {
+            return Err(InputError::TooLarge { name: name.to_owned(), most: most.bytes });
+        }
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            self.bounded(end - from, most, name)?;
+            (from, self.open) = (end + 1, 0);
+            self.lines += 1;
+        }
+        let rest = bytes.len() - from;
+        self.bounded(rest, most, name)?;
+        self.open += rest;
+        if self.lines > most.lines {
+            return Err(InputError::TooManyLines { name: name.to_owned(), most: most.lines });
+        }
+        Ok(())
+    }
+
+    /// Refuses a line that is too long with so many more bytes; one more is taken, which may be a carriage return.
+    fn bounded(&self, more: usize, most: &Bounds, name: &str) -> Result<(), InputError> {
+        if self.open + more <= most.line + 1 {
+            return Ok(());
+        }
+        Err(InputError::LongLine { name: name.to_owned(), line: self.lines + 1, most: most.line })
+    }
 }
 
 /// What tells that a file is still the one that was checked.
@@ -59,7 +143,7 @@ impl Source {
     pub fn open(path: &Path) -> Result<Self, InputError> {
         let name = path.display().to_string();
         if name == "-" {
-            return Self::spool(io::stdin().lock(), "standard input");
+            return Self::spool(io::stdin().lock(), "standard input", &BOUNDS);
         }
         let failed = |source| InputError::Io { name: name.clone(), source };
         let file = File::open(path).map_err(failed)?;
@@ -68,21 +152,22 @@ impl Source {
             return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         if !meta.is_file() {
-            return Self::spool(file, &name);
+            return Self::spool(file, &name, &BOUNDS);
         }
         if meta.len() > MAX_BYTES {
-            return Err(InputError::TooLarge(name));
+            return Err(InputError::TooLarge { name, most: MAX_BYTES });
         }
         let stamp = stamp(&file).map_err(failed)?;
         Ok(Self { file, name, stamp })
     }
 
     /// Copies a stream into a temporary file that has no name, so that nothing is left behind however this ends.
-    pub fn spool(mut from: impl Read, name: &str) -> Result<Self, InputError> {
+    pub fn spool(mut from: impl Read, name: &str, most: &Bounds) -> Result<Self, InputError> {
         let failed = |source| InputError::Io { name: name.to_owned(), source };
-        let mut file = tempfile::tempfile().map_err(failed)?;
+        let uncopied = |source| InputError::Copy { name: name.to_owned(), source };
+        let mut file = tempfile::tempfile().map_err(uncopied)?;
         let mut buffer = vec![0; READ];
-        let mut size = 0_u64;
+        let mut passed = Passed::default();
         loop {
             let n = match from.read(&mut buffer) {
                 Ok(0) => break,
@@ -90,14 +175,17 @@ impl Source {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(failed(error)),
             };
-            size += n as u64;
-            if size > MAX_BYTES {
-                return Err(InputError::TooLarge(name.to_owned()));
-            }
-            file.write_all(buffer.get(..n).unwrap_or_default()).map_err(failed)?;
+            let bytes = buffer.get(..n).unwrap_or_default();
+            passed.take(bytes, most, name)?;
+            file.write_all(bytes).map_err(uncopied)?;
         }
-        let stamp = stamp(&file).map_err(failed)?;
+        let stamp = stamp(&file).map_err(uncopied)?;
         Ok(Self { file, name: name.to_owned(), stamp })
+    }
+
+    /// The file itself, from its start.
+    pub fn into_file(self) -> File {
+        self.file
     }
 
     /// The file's name, for messages.

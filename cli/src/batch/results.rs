@@ -1,6 +1,8 @@
 //! The results file: every row's outcome, one JSON line each, in the order rows run.
 //!
-//! Beside it lies the binding (`FILE.batch.json`): the file's hash and how the batch runs, written first. Each chunk's
+//! Beside it lies the binding (`FILE.batch.json`): the file's hash, the ledger, and how the batch runs, written first.
+//! Outcomes are true of that ledger only, and only until it is restored from a backup (its epoch rises): then every
+//! row is asked for again, and what still stands replays. Each chunk's
 //! lines are appended and synced together. Final outcomes (ok, replayed, refused, conflict) always form
 //! the file's head, because nothing is sent behind a row that is not final: so resuming is cutting off
 //! what is not final and going on from there. A crash can leave part of a chunk, or a torn line;
@@ -51,16 +53,39 @@ pub enum ResultsError {
         /// The batch given.
         ours: String,
     },
+    /// It tells of another ledger.
+    #[error("results file {path} belongs to the ledger {theirs}, and this daemon has {ours}")]
+    OtherLedger {
+        /// The file.
+        path: PathBuf,
+        /// Its ledger.
+        theirs: String,
+        /// The daemon's.
+        ours: String,
+    },
     /// It has no binding, or one that is not understood.
     #[error("{0} is not a results file of a batch")]
     Foreign(PathBuf),
 }
 
+/// Which ledger outcomes are true of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Its id.
+    #[serde(rename = "ledger_id")]
+    pub id: String,
+    /// How often it was restored from a backup, and one.
+    pub epoch: u64,
+}
+
 /// What binds a results file to its batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
-    /// `walletctl.batch/1`.
+    /// `walletctl.batch/2`.
     pub schema: String,
+    /// The ledger its rows were sent to.
+    #[serde(flatten)]
+    pub ledger: Ledger,
     /// The batch file, as it was named.
     pub file: PathBuf,
     /// Its rows.
@@ -71,7 +96,7 @@ pub struct Binding {
 }
 
 /// The schema of a binding.
-pub const SCHEMA: &str = "walletctl.batch/1";
+pub const SCHEMA: &str = "walletctl.batch/2";
 
 /// One line.
 #[derive(Debug, Deserialize)]
@@ -234,6 +259,12 @@ impl Results {
             let (theirs, ours) = (theirs.plan.sha256.to_string(), ours.plan.sha256.to_string());
             return Err(ResultsError::Changed { path: path.to_owned(), theirs, ours });
         }
+        if let Some(theirs) = &bound
+            && theirs.ledger.id != ours.ledger.id
+        {
+            let (theirs, ours) = (theirs.ledger.id.clone(), ours.ledger.id);
+            return Err(ResultsError::OtherLedger { path: path.to_owned(), theirs, ours });
+        }
         if bound.is_none() {
             write_binding(path, &ours).map_err(failed)?;
         }
@@ -280,13 +311,17 @@ impl Results {
         cut(&mut self.file).map_err(|error| self.failed(error))
     }
 
-    /// Forgets every outcome, and goes on by this plan.
-    pub fn begin(&mut self, plan: Plan) -> Result<(), ResultsError> {
-        if self.view.binding.plan != plan {
-            self.view.binding.plan = plan;
+    /// Forgets every outcome, and goes on by this plan, in this epoch of the ledger.
+    pub fn begin(&mut self, plan: Plan, epoch: u64) -> Result<(), ResultsError> {
+        // Cut first: outcomes of another epoch must never lie beside a binding that calls them true.
+        self.cut(&Held::default())?;
+        let binding = &mut self.view.binding;
+        self.fresh |= binding.ledger.epoch != epoch;
+        if binding.plan != plan || binding.ledger.epoch != epoch {
+            (binding.plan, binding.ledger.epoch) = (plan, epoch);
             write_binding(&self.view.path, &self.view.binding).map_err(|error| self.failed(error))?;
         }
-        self.cut(&Held::default())
+        Ok(())
     }
 
     /// Appends a chunk's outcomes and syncs them.
@@ -332,6 +367,11 @@ impl View {
     /// The results of a batch, if there are any.
     pub fn find(path: &Path) -> Result<Option<Self>, ResultsError> {
         Ok(read_binding(path)?.map(|binding| Self { path: path.to_owned(), binding }))
+    }
+
+    /// True if its outcomes are true of this ledger as it is now.
+    pub fn is_of(&self, ledger: &Ledger) -> bool {
+        self.binding.ledger == *ledger
     }
 
     fn failed(&self, source: io::Error) -> ResultsError {

@@ -103,16 +103,22 @@ impl Row<'_> {
     /// Holds the row against every rule that needs no ledger. All its faults, not only the first.
     pub fn check(&self, line: &str, known: &mut Known) -> Result<Facts, Vec<RowFault>> {
         let mut faults = Vec::new();
-        if !is_key(&self.key) {
+        if self.key.is_empty() {
+            fault(&mut faults, line, &self.key, Some("key is empty".into()));
+        } else if !is_key(&self.key) {
             fault(&mut faults, line, &self.key, self.key.parse::<Key>().err().map(|e| e.to_string()));
         }
         let op = self.operation(line, &mut faults);
         let amount = match self.amount.parse::<Quantity>() {
+            _ if self.amount.is_empty() => Err("amount is empty".to_owned()),
             Ok(quantity) if quantity.is_zero() => Err("amount: must be above zero".to_owned()),
             Ok(quantity) => Ok(quantity),
             Err(error) => Err(format!("amount: {error}")),
         };
-        let asset = known.look(&self.asset);
+        let asset = match &*self.asset {
+            "" => Err("asset is empty".to_owned()),
+            text => known.look(text),
+        };
         let facts = match (amount, asset) {
             (Ok(quantity), Ok((code, Some(asset)))) => match Amount::new(quantity, asset.scale) {
                 Ok(amount) => Some((code, amount.decimal())),
@@ -134,7 +140,14 @@ impl Row<'_> {
             text => match text.parse::<Timestamp>() {
                 Ok(at) => Some(at),
                 Err(error) => {
-                    fault(&mut faults, line, &self.effective_at, Some(format!("effective_at: {error}")));
+                    let why = if is_date(text) {
+                        format!(
+                            "effective_at: a date alone names no instant: write {text}T00:00:00Z, or the time and offset meant"
+                        )
+                    } else {
+                        format!("effective_at: {error}")
+                    };
+                    fault(&mut faults, line, &self.effective_at, Some(why));
                     None
                 }
             },
@@ -158,8 +171,9 @@ impl Row<'_> {
             "deposit" => (Op::Deposit, false, true),
             "withdraw" => (Op::Withdraw, true, false),
             "transfer" => (Op::Transfer, true, true),
-            _ => {
-                fault(faults, line, &self.op, Some("op: must be deposit, withdraw or transfer".into()));
+            op => {
+                let why = if op.is_empty() { "op is empty" } else { "op" };
+                fault(faults, line, &self.op, Some(format!("{why}: must be deposit, withdraw or transfer")));
                 return None;
             }
         };
@@ -235,10 +249,17 @@ fn fault(faults: &mut Vec<RowFault>, line: &str, part: &str, what: Option<String
     }
 }
 
-/// The character at which a part of a line starts. A part that was unescaped is no slice of it any more: 1.
+/// The character at which a part of a line starts; an empty cell is a part, too. One that was unescaped is no slice of
+/// the line any more, and one that is missing never was: 1.
 fn place(line: &str, part: &str) -> usize {
     let offset = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize);
-    offset.filter(|at| !part.is_empty() && *at <= line.len()).map_or(1, |at| column(line, at))
+    offset.filter(|at| *at <= line.len()).map_or(1, |at| column(line, at))
+}
+
+/// True for what has the form of a date.
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
 /// The same as parsing a [`Key`], without making one.

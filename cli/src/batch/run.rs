@@ -6,6 +6,7 @@
 //! under the same key for a bounded time. An interruption ends the run behind the chunk in flight.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -95,8 +96,9 @@ impl Sender<'_> {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(error) => {
-                    recorder.write().await?;
-                    return Err(of_chunk(&error));
+                    // What went before is told, and that it happened: see `Summary::verdict`.
+                    end = End::Failed(of_chunk(&error));
+                    break;
                 }
             };
             if self.flight.asked() {
@@ -128,10 +130,11 @@ impl Sender<'_> {
             }
         }
         recorder.write().await?;
-        // What is left was not tried; it is written down too.
-        while let Some(chunk) = chunks.recv().await {
-            recorder.rest(chunk.map_err(|error| of_chunk(&error))?, "not_attempted").await?;
+        // What is left was not tried; it is written down too, as far as it can still be read.
+        while let Some(Ok(chunk)) = chunks.recv().await {
+            recorder.rest(chunk, "not_attempted").await?;
         }
+        drop(chunks);
         making.await.map_err(|error| CliError::new("internal", error.to_string()))?;
         let results = recorder.finish().await?;
         Ok((end, results))
@@ -233,6 +236,10 @@ fn key(text: &str) -> Result<Key, CliError> {
 fn of_chunk(error: &ChunkError) -> CliError {
     match error {
         ChunkError::Changed(_) => CliError::new("batch_changed", error.to_string()),
+        ChunkError::Io(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            CliError::new("disk_full", error.to_string())
+                .hint("Make room for temporary files, or name another place for them with TMPDIR.")
+        }
         ChunkError::Io(_) => CliError::usage(error.to_string()).hint("Is there room for temporary files (TMPDIR)?"),
     }
 }

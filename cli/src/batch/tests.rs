@@ -8,15 +8,17 @@ use wallet_api::types::{Batch, BatchMode, RowOutcome};
 use super::{
     check::{Checked, Format, check},
     chunks::{Chunk, Chunker, Plan, Sort},
-    input::{MAX_ROW, Source},
-    results::{Binding, Results, ResultsError, SCHEMA, View},
+    input::{Bounds, InputError, MAX_ROW, Source},
+    results::{Binding, Held, Ledger, Results, ResultsError, SCHEMA, View},
     row::Known,
 };
 
 const HEADER: &str = "key,op,from,to,amount,asset,effective_at,memo,meta.invoice\n";
 
 fn source(bytes: impl Into<Vec<u8>>) -> Arc<Source> {
-    Arc::new(Source::spool(Cursor::new(bytes.into()), "test").unwrap())
+    // Whatever it holds: what a stream may hold is tried apart.
+    let most = Bounds { bytes: u64::MAX, lines: u64::MAX, line: usize::MAX / 2 };
+    Arc::new(Source::spool(Cursor::new(bytes.into()), "test", &most).unwrap())
 }
 
 fn checked(bytes: impl Into<Vec<u8>>, format: Format) -> Checked {
@@ -74,6 +76,16 @@ fn every_kind_of_bad_file_is_found_with_its_place() {
     assert!(faults(format!("{HEADER}k1,deposit,,a\0,1.00,EUR,,,\n"))[0].starts_with("2:14: a NUL byte"));
     assert!(faults([HEADER.as_bytes(), b"k1,deposit,,a,1.00,EUR,,\xff,\n"].concat())[0].starts_with("2:25: not UTF-8"));
     assert!(faults(format!("{HEADER}k1,deposit,,a,1e3,EUR,,,\n"))[0].starts_with("2:15: amount: not an amount"));
+    assert_eq!(faults(format!("{HEADER}k1,deposit,,a,,EUR,,,\n")), ["2:15: amount is empty"]);
+    assert_eq!(faults(format!("{HEADER}k1,deposit,,a,1,,,,\n")), ["2:17: asset is empty"]);
+    assert_eq!(
+        faults(format!("{HEADER}k1,,,a,1,EUR,,,\n")),
+        ["2:4: op is empty: must be deposit, withdraw or transfer"]
+    );
+    assert_eq!(faults(format!("{HEADER},deposit,,a,1,EUR,,,\n")), ["2:1: key is empty"]);
+    assert_eq!(faults(format!("{HEADER}k1,transfer,,a,1,EUR,,,\n")), ["2:13: from: a transfer needs it"]);
+    assert_eq!(faults("amount,asset,op,key,to\n1,EUR,deposit,k,\n"), ["2:17: to: a deposit needs it"]);
+    assert!(faults(format!("{HEADER}k1,deposit,,a,1,EUR,2026-01-01,,\n"))[0].contains("a date alone names no instant"));
     assert!(faults(format!("{HEADER}k1,deposit,,a,1,XXQ,,,\n"))[0].starts_with("2:17: asset XXQ is neither"));
     assert!(
         faults(format!("{HEADER}k1,deposit,,a,1,EUR,,\"open,\n{row}"))[0]
@@ -159,7 +171,11 @@ fn outcome(name: &str) -> RowOutcome {
 }
 
 fn binding(plan: Plan, rows: u64) -> Binding {
-    Binding { schema: SCHEMA.into(), file: "test".into(), rows, plan }
+    Binding { schema: SCHEMA.into(), ledger: ledger("l1", 1), file: "test".into(), rows, plan }
+}
+
+fn ledger(id: &str, epoch: u64) -> Ledger {
+    Ledger { id: id.into(), epoch }
 }
 
 #[test]
@@ -219,4 +235,72 @@ fn results_belong_to_one_batch_and_one_run_at_a_time() {
     let foreign = Results::open(&folder.path().join("foreign"), binding(plan_of(&found), 3));
     assert!(matches!(foreign, Err(ResultsError::Foreign(_))));
     assert_eq!(View::find(&path).unwrap().unwrap().binding.rows, 3);
+}
+
+#[test]
+fn outcomes_are_true_of_one_ledger_and_one_epoch_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.ndjson");
+    let source = source(rows(3));
+    let found = check(&source, Format::Csv, &mut Known::all([])).unwrap();
+    let plan = plan(&found, 10, BatchMode::Continue, Sort::File);
+    let ours = binding(plan.clone(), 3);
+    let mut results = Results::open(&path, ours.clone()).unwrap();
+    for chunk in chunks(&source, &plan, 0) {
+        results.record(&chunk, &[outcome("ok"), outcome("ok"), outcome("ok")]).unwrap();
+    }
+    drop(results);
+    let other = Results::open(&path, Binding { ledger: ledger("l2", 1), ..ours.clone() });
+    assert!(matches!(other, Err(ResultsError::OtherLedger { .. })));
+    // A restored ledger may have lost them: they are forgotten, and what still stands replays.
+    let restored = ledger("l1", 2);
+    let mut results = Results::open(&path, Binding { ledger: restored.clone(), ..ours }).unwrap();
+    assert!(!results.view().is_of(&restored) && !results.is_fresh());
+    results.begin(plan, 2).unwrap();
+    let held: Held = results.view().held().unwrap();
+    assert_eq!((held.lines, held.settled), (0, 0));
+    assert!(results.view().is_of(&restored) && results.is_fresh());
+    assert!(View::find(&path).unwrap().unwrap().is_of(&restored));
+}
+
+/// A stream that never ends, and how much of it was read.
+struct Endless<'a> {
+    text: &'a [u8],
+    read: usize,
+}
+
+impl std::io::Read for Endless<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        for (place, byte) in into.iter_mut().enumerate() {
+            *byte = self.text[(self.read + place) % self.text.len()];
+        }
+        self.read += into.len();
+        Ok(into.len())
+    }
+}
+
+#[test]
+fn a_stream_that_never_ends_is_refused_while_it_is_copied() {
+    let most = Bounds { bytes: 3 << 20, lines: 50_000, line: 10_000 };
+    let spool = |text: &[u8], most: &Bounds| {
+        let mut from = Endless { text, read: 0 };
+        let error = Source::spool(&mut from, "stream", most).unwrap_err();
+        assert!(from.read < 4 << 20, "{} bytes were read", from.read);
+        error
+    };
+    let error = spool(b"\0", &most);
+    assert!(matches!(error, InputError::LongLine { line: 1, .. }), "{error}");
+    let error = spool(b"x\n", &most);
+    assert!(matches!(error, InputError::TooManyLines { .. }), "{error}");
+    let row = [&b"x".repeat(5_000)[..], b"\n"].concat();
+    let error = spool(&row, &most);
+    assert!(matches!(error, InputError::TooLarge { .. }), "{error}");
+    // A line may be as long as the bound, however it ends and wherever it is cut while it is read.
+    for (len, end, fits) in [(10_000, "\r\n", true), (10_001, "\r\n", false), (10_000, "\n", true), (10_000, "", true)]
+    {
+        let text = ["y".repeat(len), "y".repeat(len)].join(end) + end;
+        let text = if end.is_empty() { "y".repeat(len) } else { text };
+        let found = Source::spool(Cursor::new(text), "stream", &most);
+        assert_eq!(found.is_ok(), fits, "{len} {end:?}");
+    }
 }

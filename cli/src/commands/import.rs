@@ -7,7 +7,8 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{self, BufReader, Read, Seek as _},
+    io::{self, BufReader, Read as _, Seek as _},
+    path::Path,
 };
 
 use clap::Args;
@@ -16,7 +17,9 @@ use serde::Serialize;
 use wallet_api::types::{BatchResult, CreateWallet, ImportWallets};
 use wallet_core::{account::Overdraft, ids::WalletId, text::Metadata, time::calendar::Moment};
 
+use super::batch::of_input;
 use crate::{
+    batch::input::Source,
     context::Context,
     error::CliError,
     output::{Cell, Meta, Record},
@@ -29,14 +32,13 @@ const CHUNK: usize = 5_000;
 const TOLD: usize = 100;
 /// Longest row: a wallet with the largest metadata is far below it.
 const MAX_ROW: usize = 64 << 10;
-/// Largest file from a pipe: some twenty million wallets. An endless one must end somewhere.
-const MAX_FILE: u64 = 4 << 30;
 /// Columns that are not `meta.NAME`.
 const COLUMNS: [&str; 6] = ["id", "owner", "asset", "overdraft", "opened_at", "label"];
 
 /// Open wallets from a CSV file
 #[derive(Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  walletctl wallet import wallets.csv --dry-run
   walletctl wallet import wallets.csv --yes
 
 Columns: id, owner and asset are needed; overdraft (an amount or unlimited), opened_at (a date, which
@@ -48,6 +50,9 @@ pub struct Import {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Only ask the daemon what would happen
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What became of an import.
@@ -80,6 +85,10 @@ impl Counts {
         self.refused + self.conflicts
     }
 
+    fn took_effect(&self) -> u64 {
+        self.opened + self.replayed
+    }
+
     fn done(&self) -> u64 {
         self.opened + self.replayed + self.failed()
     }
@@ -88,31 +97,51 @@ impl Counts {
 /// Imports.
 pub async fn import(ctx: &Context, args: Import) -> Result<(), CliError> {
     ctx.out().check::<Counts>()?;
-    ctx.allow_write()?;
+    if !args.dry_run {
+        ctx.allow_write()?;
+    }
     let mut file = open(&args.file)?;
     let wallets = check(ctx, &mut file)?;
-    ctx.confirm(args.yes, &format!("Open {wallets} wallets from {}?", args.file), None)?;
+    if !args.dry_run {
+        ctx.confirm_or_preview(args.yes, &format!("Open {wallets} wallets from {}?", args.file), None)?;
+    }
     let mut counts = Counts { wallets, ..Counts::default() };
     let mut told = Vec::new();
-    let sent = send(ctx, &mut file, &mut counts, &mut told).await;
+    let sent = send(ctx, &mut file, args.dry_run, &mut counts, &mut told).await;
     let untold = counts.failed().saturating_sub(told.len() as u64);
     if untold > 0 {
         told.push(format!("and {untold} more"));
+    }
+    if args.dry_run {
+        sent?;
+        return preview(ctx, &counts, told);
     }
     sent.map_err(|error| cut_short(error, &counts).details(told.clone()))?;
     if counts.opened == 0 && counts.failed() == 0 {
         ctx.prompt.note("nothing new was opened: all of them were opened before");
     }
-    ctx.out().one("import", &counts, Meta::new())?;
+    let shown = ctx.out().one("import", &counts, Meta::new());
     if counts.failed() == 0 {
-        return Ok(());
+        return shown.map_err(CliError::applied);
     }
-    Err(CliError::new(
+    let error = CliError::new(
         "batch_refusals",
         format!("{} of {wallets} wallets were refused or in conflict", counts.failed()),
     )
     .details(told)
-    .hint("Mend these rows and run it again: what was opened is not opened twice."))
+    .hint("Mend these rows and run it again: what was opened is not opened twice.");
+    Err(if counts.took_effect() > 0 { error.partly_applied() } else { error })
+}
+
+/// What would become of the file. A wallet's outcome hangs on no other row of it, so chunk by chunk is as good as at once.
+fn preview(ctx: &Context, counts: &Counts, told: Vec<String>) -> Result<(), CliError> {
+    ctx.out().one("import", counts, Meta::new().with("dry_run", &true))?;
+    ctx.prompt.note("dry run: nothing was written");
+    if counts.failed() == 0 {
+        return Ok(());
+    }
+    let message = format!("{} of {} wallets would be refused or in conflict", counts.failed(), counts.wallets);
+    Err(CliError::new("batch_refusals", message).details(told).hint("Mend these rows. Nothing was written."))
 }
 
 /// After part of the file took effect an error is never "nothing happened".
@@ -121,7 +150,7 @@ fn cut_short(error: CliError, counts: &Counts) -> CliError {
     if error.is_unknown() {
         return error.hint(HINT);
     }
-    if counts.opened + counts.replayed == 0 {
+    if counts.took_effect() == 0 {
         return error;
     }
     let told = CliError::new(
@@ -129,10 +158,16 @@ fn cut_short(error: CliError, counts: &Counts) -> CliError {
         format!("stopped after {} of {} wallets: {} ({})", counts.done(), counts.wallets, error.message, error.code),
     );
     let (request_id, trace_id) = (error.request_id.clone(), error.trace_id.clone());
-    told.hint(HINT).request(request_id, trace_id)
+    told.hint(HINT).request(request_id, trace_id).partly_applied()
 }
 
-async fn send(ctx: &Context, file: &mut File, counts: &mut Counts, told: &mut Vec<String>) -> Result<(), CliError> {
+async fn send(
+    ctx: &Context,
+    file: &mut File,
+    dry_run: bool,
+    counts: &mut Counts,
+    told: &mut Vec<String>,
+) -> Result<(), CliError> {
     let api = ctx.api()?;
     let progress = Progress::new(Some(counts.wallets));
     let mut rows = Rows::start(ctx, file)?;
@@ -147,12 +182,17 @@ async fn send(ctx: &Context, file: &mut File, counts: &mut Counts, told: &mut Ve
         if chunk.is_empty() {
             return Ok(());
         }
-        let message = format!("interrupted after {} of {} wallets", counts.done(), counts.wallets);
-        let flight =
-            ctx.flight.begin(CliError::unknown(message).hint("Run it again: what was opened is not opened twice."));
         let chunk = ImportWallets { wallets: chunk };
-        let answer = api.import_wallets(&chunk).await.map_err(|error| CliError::of_write(error, None))?;
-        drop(flight);
+        let answer = if dry_run {
+            api.import_wallets(&chunk, true).await?
+        } else {
+            let message = format!("interrupted after {} of {} wallets", counts.done(), counts.wallets);
+            let told = CliError::unknown(message).hint("Run it again: what was opened is not opened twice.");
+            let flight = ctx.flight.begin(told);
+            let answer = api.import_wallets(&chunk, false).await.map_err(|error| CliError::of_write(error, None));
+            drop(flight);
+            answer?
+        };
         tally(&chunk.wallets, &answer.body, counts, told)?;
         progress.advance(chunk.wallets.len() as u64, counts.failed());
     }
@@ -184,23 +224,10 @@ fn tally(
     Ok(())
 }
 
-/// The file, from its start. What cannot be read twice is copied to a file that has no name.
+/// The file, from its start. What cannot be read twice is copied to a file that has no name, within a batch's bounds:
+/// a stream that never ends must end somewhere.
 fn open(name: &str) -> Result<File, CliError> {
-    let fault = |e: io::Error| CliError::usage(format!("cannot read {name}: {e}"));
-    let spool = |mut from: Box<dyn Read>| {
-        let mut copy = tempfile::tempfile()?;
-        let bytes = io::copy(&mut (&mut from).take(MAX_FILE), &mut copy)?;
-        if bytes == MAX_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(copy) }
-    };
-    if name == "-" {
-        return spool(Box::new(io::stdin())).map_err(fault);
-    }
-    let file = File::open(name).map_err(fault)?;
-    let kind = file.metadata().map_err(fault)?.file_type();
-    if kind.is_dir() {
-        return Err(CliError::usage(format!("{name} is a folder")));
-    }
-    if kind.is_file() { Ok(file) } else { spool(Box::new(file)).map_err(fault) }
+    Source::open(Path::new(name)).map(Source::into_file).map_err(|error| of_input(&error))
 }
 
 /// Reads the whole file and says how many wallets it has, or what is wrong with it.

@@ -97,7 +97,12 @@ where
         return Ok(ctx.api()?.post(&ask.path, body, Write { key: Some(&key), dry_run: true }).await?);
     }
     ctx.allow_write()?;
-    ctx.confirm(args.yes, &ask.summary, ask.amount)?;
+    // `api` sends what it is given: it has no --dry-run to name.
+    if ask.command == "api" {
+        ctx.confirm(args.yes, &ask.summary, ask.amount)?;
+    } else {
+        ctx.confirm_or_preview(args.yes, &ask.summary, ask.amount)?;
+    }
     let intent = Intent {
         key,
         summary: ask.summary,
@@ -152,7 +157,13 @@ pub fn show<R: Record>(ctx: &Context, command: &str, answer: &Answer<Posted<R>>)
 where
     Posted<R>: Serialize,
 {
-    ctx.out().one(command, &answer.body, Meta::of(answer))?;
+    let shown = ctx.out().one(command, &answer.body, Meta::of(answer));
+    if answer.body.dry_run {
+        shown?;
+    } else {
+        // It has happened, whether it can be shown or not.
+        shown.map_err(CliError::applied)?;
+    }
     if answer.body.dry_run {
         ctx.prompt.note("dry run: nothing was written");
     }

@@ -222,7 +222,7 @@ fn seventy_eight_is_configuration() {
 #[test]
 fn a_hundred_and_thirty_is_interrupted_before_sending() {
     let world = World::new();
-    // An endless stdin: the file is still being read when Ctrl-C comes.
+    // A stdin that has not ended: the file is still being read when Ctrl-C comes.
     let mut command = world.walletctl();
     command.args(["batch", "run", "-", "--yes"]).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

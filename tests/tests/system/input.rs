@@ -1,5 +1,7 @@
 //! What bad input gets: a clear refusal with the right code, and nothing happens.
 
+use std::{io::Write as _, process::Stdio, thread, time::Duration};
+
 use crate::harness::World;
 
 /// Runs commands that must fail with a code and a word; then nothing may have happened.
@@ -20,13 +22,15 @@ fn amounts_are_plain_digits_at_the_assets_scale() {
     world.wallet("w_1", "EUR", "100");
     world.wallet("y_1", "JPY", "0");
     let deposit = |amount: &str| format!("deposit --to w_1 --amount {amount} --asset EUR --idempotency-key k --yes");
-    let bad = ["0", "0.00", "-1", "1e3", "1_000", "1,000", "+1", ".5", "1.", "1.001", "ten", "٣", "0x10", "NaN"];
+    let bad =
+        ["0", "0.00", "-1", "1e3", "1_000", "1,000", "+1", ".5", "1.", "1.001", "1.230", "ten", "٣", "0x10", "NaN"];
     for amount in bad {
         refused(&world, &[(&deposit(amount), 2)]);
     }
     refused(&world, &[(&deposit(&"9".repeat(40)), 2)]);
     refused(&world, &[(&deposit(&format!("{}.00", "9".repeat(26))), 2)]);
     let jpy = "deposit --to y_1 --amount 1.5 --asset JPY --idempotency-key k --yes";
+    refused(&world, &[("deposit --to y_1 --amount 1.0 --asset JPY --idempotency-key k --yes", 2)]);
     let wrong = "deposit --to w_1 --amount 1 --asset JPY --idempotency-key k --yes";
     let unknown = "deposit --to w_1 --amount 1 --asset ZZZ --idempotency-key k --yes";
     refused(&world, &[(jpy, 2), (wrong, 6), (unknown, 2)]);
@@ -49,6 +53,12 @@ fn dates_must_exist_once_and_not_lie_ahead() {
             ("balance w_1 --at 2024-03-31T01:30:00 --tz Europe/Lisbon", 2),
             ("balance w_1 --at 2024-10-27T01:30:00 --tz Europe/Lisbon", 2),
             ("balance w_1 --at 2024-02-30", 2),
+            // Samoa went from the 29th to the 31st; no day has a 61st second; no time is kept of the last day of all.
+            ("balance w_1 --at 2011-12-30 --tz Pacific/Apia", 2),
+            ("balance w_1 --from 2011-12-30 --every day --tz Pacific/Apia", 2),
+            ("balance w_1 --at 2024-12-31T23:59:60Z", 2),
+            ("balance w_1 --at 2024-12-31T23:59:60", 2),
+            ("balance w_1 --at 9999-12-31 --tz Europe/Lisbon", 2),
             ("balance w_1 --at yesterday", 2),
             ("balance w_1 --at 2999-01-01", 2),
             ("balance w_1 --at 2999-01-01T00:00:00Z", 2),
@@ -63,6 +73,8 @@ fn dates_must_exist_once_and_not_lie_ahead() {
             ),
         ],
     );
+    let days = world.ctl("balance w_1 --from 2011-12-29 --to 2011-12-31 --every day --tz Pacific/Apia -o csv").ok();
+    assert_eq!(days.lines().count(), 3, "{days}");
     // A day of 25 hours ends with its last; the day before a skipped midnight (Lebanon) ends where the next begins.
     let at = |line: &str| world.ctl(&format!("{line} -o json")).data()["at"].as_str().unwrap().to_owned();
     assert_eq!(at("balance w_1 --at 2024-10-27 --tz Europe/Lisbon"), "2024-10-27T23:59:59.999999Z");
@@ -163,7 +175,53 @@ fn a_line_of_100_megabytes_is_refused_in_constant_memory() {
     let mut content = HEADER.as_bytes().to_vec();
     content.extend(std::iter::repeat_n(b'x', 100 << 20));
     world.file("b.csv", content);
-    world.ctl("batch validate b.csv").fails(2, "2");
+    let mut command = world.walletctl();
+    command.args(["batch", "validate", "b.csv"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The peak only rises, so what is read last is the most there was until then.
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak_of(child.id()).unwrap_or(peak).max(peak);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let run = crate::harness::finish("batch validate".into(), child);
+    assert!(run.says("2:1: ") && run.says("longer than"), "{run}");
+    run.exits(2);
+    assert!(peak > 0 && peak < 64 << 20, "{peak} bytes of memory");
+}
+
+/// The most memory a process ever had; none once it has ended.
+fn peak_of(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+#[test]
+fn standard_input_that_never_ends_is_refused_without_anybody_ending_it() {
+    let world = World::new();
+    for verb in ["batch validate", "batch run --yes", "wallet import --yes"] {
+        let _daemon = verb.contains("yes").then(|| world.daemon());
+        // One line for ever.
+        let mut command = world.walletctl();
+        command.args(verb.split(' ')).arg("-").stdin(std::fs::File::open("/dev/zero").unwrap());
+        let run = crate::harness::run(command, Vec::new());
+        assert!(run.says("1:1: the line is longer than"), "{run}");
+        run.exits(2);
+    }
+    // Rows for ever: more than a batch may have.
+    let mut command = world.walletctl();
+    command.args(["batch", "validate", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = thread::spawn(move || {
+        let rows = b"x\n".repeat(1 << 16);
+        while stdin.write_all(&rows).is_ok() {}
+    });
+    let run = crate::harness::finish("batch validate -".into(), child);
+    writer.join().unwrap();
+    assert!(run.says("lines: split the batch"), "{run}");
+    run.exits(2);
 }
 
 #[test]

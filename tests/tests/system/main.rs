@@ -9,6 +9,7 @@
 )]
 #![allow(unreachable_pub, reason = "one test binary: its modules have no outside")]
 
+mod batches;
 mod bench;
 mod checks;
 mod cron;

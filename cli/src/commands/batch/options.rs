@@ -12,16 +12,38 @@ pub const EXAMPLE: &str = "Examples:
   walletctl batch run pay.csv --yes
   walletctl batch report pay.csv --failed --out failed.csv";
 
+/// What a batch file looks like.
+macro_rules! file_help {
+    () => {
+        "The file is CSV with a header (UTF-8, LF or CRLF), columns in any order:
+
+    key,op,from,to,amount,asset,effective_at,memo,meta.invoice
+    pay-0001,transfer,w_ops,w_42,10.50,EUR,,January,INV-9913
+    pay-0002,deposit,,w_42,100,EUR,2026-01-31T12:00:00Z,,
+
+or NDJSON, one object a line with the same names:
+
+    {\"key\":\"pay-3\",\"op\":\"deposit\",\"to\":\"w_42\",\"amount\":\"1\",\"asset\":\"EUR\"}
+
+key, op, amount and asset are needed. key is the idempotency key, unique in the
+file. op is deposit (to), withdraw (from) or transfer (from, to). amount is digits
+with an optional point, in JSON a string. effective_at is RFC 3339 with an offset;
+empty means now. memo and any meta.NAME are free. The whole file is checked before
+anything is sent: what is wrong is told with line and column."
+    };
+}
+
 /// Files of deposits, withdrawals and transfers
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Check a batch file without sending anything
-    #[command(after_help = "Example:\n  walletctl batch validate pay.csv --max-total EUR=10000")]
+    #[command(after_help = concat!("Example:\n  walletctl batch validate pay.csv --max-total EUR=10000\n\n", file_help!()))]
     Validate(Validate),
     /// Check a batch file, send its rows, and keep every row's outcome
-    #[command(
-        after_help = "Examples:\n  walletctl batch run pay.csv --on-error stop\n  walletctl batch run - --format ndjson --yes -o json"
-    )]
+    #[command(after_help = concat!(
+        "Examples:\n  walletctl batch run pay.csv --on-error stop\n  walletctl batch run - --format ndjson --yes -o json\n\n",
+        file_help!()
+    ))]
     Run(Run),
     /// Show how far a batch is, without sending anything
     #[command(after_help = "Example:\n  walletctl batch status pay.csv -o json")]

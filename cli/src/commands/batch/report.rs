@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{find, of_results, options::Report};
+use super::{find_standing, of_results, options::Report};
 use crate::{
     CliError, Context,
     batch::{
@@ -57,9 +57,9 @@ fn is_failed(outcome: &str) -> bool {
     matches!(outcome, "refused" | "conflict")
 }
 
-pub(super) fn report(ctx: &Context, args: &Report) -> Result<(), CliError> {
+pub(super) async fn report(ctx: &Context, args: &Report) -> Result<(), CliError> {
     ctx.out().check::<Shown>()?;
-    let (source, view) = find(ctx, &args.file, args.results.as_deref())?;
+    let (source, view) = find_standing(ctx, &args.file, args.results.as_deref()).await?;
     if let Some(out) = &args.out {
         return write_failed(ctx, &source, &view, out, args.force);
     }

@@ -22,7 +22,7 @@ use crate::{
         check::Checked,
         chunks::{Chunk, Chunker, Plan, Sort},
         input::Source,
-        results::{Binding, Held, Results, SCHEMA, View},
+        results::{Binding, Held, Results, ResultsError, SCHEMA, View},
         row::Known,
         run::{End, Sender},
     },
@@ -36,7 +36,7 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
     ctx.allow_write()?;
     ctx.out().check::<Summary>()?;
     let (source, format) = open(&args.file)?;
-    let known = assets(ctx).await?;
+    let (known, ledger) = assets(ctx).await?;
     let (checked, known) = checked(ctx, &source, format, known, &args.limits)?;
     let mode = match (args.atomic, args.on_error) {
         (true, _) => BatchMode::Atomic,
@@ -60,10 +60,12 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
         path.clone()
     } else {
         private_dir(&ctx.paths.batches())?;
-        results_path(ctx, checked.sha256)
+        results_path(ctx, checked.sha256, &ledger)?
     };
-    let known_before =
-        View::find(&path).map_err(|error| of_results(&error))?.filter(|view| view.binding.plan.sha256 == plan.sha256);
+    // What was done to another ledger, or to this one before it was restored from a backup, tells nothing.
+    let known_before = View::find(&path)
+        .map_err(|error| of_results(&error))?
+        .filter(|view| view.binding.plan.sha256 == plan.sha256 && view.is_of(&ledger));
     let mut held = match &known_before {
         Some(view) => view.held().map_err(|error| of_results(&error))?,
         None => Held::default(),
@@ -81,16 +83,21 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
         held = Held::default();
     }
     if checked.rows > 0 {
-        ctx.confirm(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
+        ctx.confirm_or_preview(args.sending.yes, &question(&source, &checked, &held, mode), largest(&checked))?;
     }
-    let binding =
-        Binding { schema: SCHEMA.into(), file: full(&args.file.file), rows: checked.rows, plan: plan.clone() };
+    let binding = Binding {
+        schema: SCHEMA.into(),
+        ledger: ledger.clone(),
+        file: full(&args.file.file),
+        rows: checked.rows,
+        plan: plan.clone(),
+    };
     let mut results = Results::open(&path, binding).map_err(|error| of_results(&error))?;
     // Another run may have gone on while somebody thought about the question.
     let mut held = results.view().held().map_err(|error| of_results(&error))?;
-    if args.again || held.lines == 0 {
+    if args.again || held.lines == 0 || !results.view().is_of(&ledger) {
         let attempt = if args.again { now().as_micros() } else { results.view().binding.plan.attempt };
-        results.begin(Plan { attempt, ..plan }).map_err(|error| of_results(&error))?;
+        results.begin(Plan { attempt, ..plan }, ledger.epoch).map_err(|error| of_results(&error))?;
         held = Held::default();
     } else {
         same_plan(&plan, &results.view().binding.plan)?;
@@ -101,19 +108,24 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
 pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> {
     ctx.allow_write()?;
     ctx.out().check::<Summary>()?;
-    let (source, view) = find(ctx, &args.file, args.sending.results.as_deref())?;
-    let known = assets(ctx).await?;
-    let mut results = Results::open(&view.path, view.binding).map_err(|error| of_results(&error))?;
-    let mut held = results.view().held().map_err(|error| of_results(&error))?;
+    let (known, ledger) = assets(ctx).await?;
+    let (source, view) = find(ctx, &args.file, args.sending.results.as_deref(), Ok(&ledger))?;
+    let binding = Binding { ledger: ledger.clone(), ..view.binding };
+    let mut results = Results::open(&view.path, binding).map_err(|error| of_results(&error))?;
+    let stands = results.view().is_of(&ledger);
+    let mut held = if stands { results.view().held().map_err(|error| of_results(&error))? } else { Held::default() };
     let rows = results.view().binding.rows;
     if held.settled == rows {
         return tell(ctx, results.view(), End::Done);
     }
     let left = rows - held.settled;
     ctx.confirm(args.sending.yes, &format!("Send the {left} rows of {} that are not final?", source.name()), None)?;
-    if results.view().binding.plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
-        let plan = Plan { attempt: now().as_micros(), ..results.view().binding.plan.clone() };
-        results.begin(plan).map_err(|error| of_results(&error))?;
+    let plan = results.view().binding.plan.clone();
+    if !stands {
+        results.begin(plan, ledger.epoch).map_err(|error| of_results(&error))?;
+    } else if plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
+        let plan = Plan { attempt: now().as_micros(), ..plan };
+        results.begin(plan, ledger.epoch).map_err(|error| of_results(&error))?;
         held = Held::default();
     }
     send(ctx, &source, known, results, held, &args.sending).await
@@ -193,10 +205,16 @@ async fn send(
 }
 
 fn tell(ctx: &Context, view: &View, end: End) -> Result<(), CliError> {
-    let held = view.held().map_err(|error| of_results(&error))?;
+    let unread = |error: &ResultsError| {
+        CliError::unknown(error.to_string())
+            .hint("walletctl batch resume asks again for what it cannot read; what happened replays.")
+    };
+    let held = view.held().map_err(|error| unread(&error))?;
     let summary = Summary::new(view, held);
-    summary.show(ctx)?;
-    summary.verdict(end)
+    let shown = summary.show(ctx);
+    // What became of the money comes before that it could not be shown.
+    summary.verdict(end)?;
+    shown.map_err(|error| summary.untold(error))
 }
 
 /// A row of a dry run.

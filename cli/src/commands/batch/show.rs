@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wallet_api::types::BatchMode;
 
-use super::{find, of_results, options::Status};
+use super::{find_standing, of_results, options::Status};
 use crate::{
     CliError, Context,
     batch::{
@@ -41,6 +41,8 @@ pub struct Summary {
     rows: u64,
     #[serde(flatten)]
     counts: Counts,
+    /// The ledger its rows were sent to.
+    ledger_id: String,
     /// The results file.
     results: String,
     /// The first rows that were turned down.
@@ -50,7 +52,7 @@ pub struct Summary {
 impl Record for Summary {
     const COLUMNS: &'static [&'static str] =
         &["batch", "rows", "ok", "replayed", "refused", "conflict", "not_attempted", "unknown", "results"];
-    const MORE: &'static [&'static str] = &["file", "mode", "sort"];
+    const MORE: &'static [&'static str] = &["file", "mode", "sort", "ledger_id"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {
@@ -64,6 +66,7 @@ impl Record for Summary {
             "unknown" => Cell::Int(self.counts.unknown),
             "results" => Cell::text(&self.results),
             "file" => Cell::text(&self.file),
+            "ledger_id" => Cell::text(&self.ledger_id),
             "mode" => Cell::text(mode_name(self.mode)),
             "sort" => Cell::text(if self.sort == Sort::File { "file" } else { "effective_at" }),
             _ => Cell::None,
@@ -91,6 +94,7 @@ impl Summary {
             sort: view.binding.plan.sort,
             rows: view.binding.rows,
             counts,
+            ledger_id: view.binding.ledger.id.clone(),
             results: view.path.display().to_string(),
             failures: held.failures,
         }
@@ -114,7 +118,22 @@ impl Summary {
     }
 
     /// The exit code of a batch that ended like this: 11 before 8 before 75, and 75 never once a row is committed.
+    /// Its outcome is never `not_applied` once a row is.
     pub(super) fn verdict(&self, end: End) -> Result<(), CliError> {
+        let judged = self.judged(end);
+        if self.counts.committed() > 0 { judged.map_err(CliError::partly_applied) } else { judged }
+    }
+
+    /// What is said when the outcomes cannot be shown.
+    pub(super) fn untold(&self, error: CliError) -> CliError {
+        match self.counts.committed() {
+            0 => error,
+            some if some == self.rows => error.applied(),
+            _ => error.partly_applied(),
+        }
+    }
+
+    fn judged(&self, end: End) -> Result<(), CliError> {
         let Counts { unknown, not_attempted, .. } = self.counts;
         let (rows, failed) = (self.rows, self.counts.failed());
         let resume = "walletctl batch resume sends what is not final; what happened replays.";
@@ -154,9 +173,9 @@ impl Summary {
     }
 }
 
-pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
+pub(super) async fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
     ctx.out().check::<Summary>()?;
-    let (_, view) = find(ctx, &args.file, args.results.as_deref())?;
+    let (_, view) = find_standing(ctx, &args.file, args.results.as_deref()).await?;
     let held = view.held().map_err(|error| of_results(&error))?;
     Summary::new(&view, held).show(ctx)
 }

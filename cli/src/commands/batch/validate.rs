@@ -1,12 +1,12 @@
 //! The whole-file check, and what of it people and programs see.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 use wallet_core::money::Quantity;
 
 use super::{
-    assets, open,
+    assets, of_io, open,
     options::{Limits, Validate},
 };
 use crate::{
@@ -94,7 +94,7 @@ pub(super) async fn validate(ctx: &Context, args: Validate) -> Result<(), CliErr
     ctx.out().check::<TotalView>()?;
     let (source, format) = open(&args.file)?;
     // The file is checked with or without the daemon: only registered assets need it.
-    let known = assets(ctx).await.unwrap_or_else(|_| Known::built_in());
+    let known = assets(ctx).await.map_or_else(|_| Known::built_in(), |(known, _)| known);
     let (checked, _) = checked(ctx, &source, format, known, &args.limits)?;
     if checked.unknown_assets {
         ctx.prompt.note("note: the daemon does not answer, so assets beyond ISO 4217 were not looked up");
@@ -119,8 +119,7 @@ pub(super) fn checked(
     mut known: Known,
     limits: &Limits,
 ) -> Result<(Checked, Known), CliError> {
-    let unreadable = |error: io::Error| CliError::usage(format!("{}: {error}", source.name()));
-    let checked = check(source, format, &mut known).map_err(unreadable)?;
+    let checked = check(source, format, &mut known).map_err(|error| of_io(source.name(), &error))?;
     let count = checked.faults.count();
     if count > 0 {
         let mut rows = ctx.out().rows::<Fault>("batch.faults")?;

@@ -64,9 +64,9 @@ impl Client {
         self.post("/v1/wallets", wallet, write).await
     }
 
-    /// Opens wallets together; a repeat replays.
-    pub async fn import_wallets(&self, wallets: &ImportWallets) -> Reply<BatchResult> {
-        self.post("/v1/wallets/import", wallets, Write::default()).await
+    /// Opens wallets together, or says what would become of them; a repeat replays.
+    pub async fn import_wallets(&self, wallets: &ImportWallets, dry_run: bool) -> Reply<BatchResult> {
+        self.post("/v1/wallets/import", wallets, Write { key: None, dry_run }).await
     }
 
     /// A page of wallets.

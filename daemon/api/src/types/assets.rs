@@ -21,6 +21,10 @@ pub struct AssetView {
 pub struct AssetList {
     /// The assets, registered ones first.
     pub assets: Vec<AssetView>,
+    /// The ledger's id: what a client keeps of its outcomes belongs to this ledger alone.
+    pub ledger_id: String,
+    /// Rises when the ledger is restored from a backup: what came behind the backup is gone.
+    pub epoch: u64,
 }
 
 /// An asset to register.

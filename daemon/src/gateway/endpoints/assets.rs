@@ -23,11 +23,12 @@ use crate::services::commits::Commits as _;
 #[utoipa::path(get, path = "/v1/assets", tag = "assets", responses((status = 200, body = AssetList)))]
 pub(super) async fn list(State(services): State<Arc<Services>>, _: Context) -> Result<Json<AssetList>, Fault> {
     let found = services.assets.list().await?;
+    let (ledger_id, epoch) = services.assets.ledger().await?;
     let assets = found
         .into_iter()
         .map(|(asset, built_in)| AssetView { code: asset.code, scale: asset.scale, built_in })
         .collect();
-    Ok(Json(AssetList { assets }))
+    Ok(Json(AssetList { assets, ledger_id, epoch }))
 }
 
 /// Make an asset known, for ever with this scale.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use wallet_api::types::{AuditFilter, AuditList, AuditRecord, Check, Verification, VerifyRequest};
-use wallet_core::{cut::Hash, journal::Stored, ports::AuditQuery};
+use wallet_core::{
+    cut::Hash,
+    journal::{Event, Stored},
+    ports::AuditQuery,
+};
 
 use super::{
     super::{
@@ -32,7 +36,7 @@ pub(super) async fn list(
     let query = AuditQuery {
         actor: read("actor", filter.actor.as_deref())?,
         wallet: read("wallet", filter.wallet.as_deref())?,
-        kind: filter.kind,
+        kind: filter.kind.map(kind).transpose()?,
         request: read("request", filter.request.as_deref())?,
         from,
         to,
@@ -42,6 +46,14 @@ pub(super) async fn list(
     let page = services.audit.list(&query).await?;
     let next = page.items.last().filter(|_| page.more).map(|last| last.record.seq.to_string());
     Ok(Json(AuditList { records: page.items.iter().map(|stored| view(stored)).collect(), next }))
+}
+
+/// A kind that there is: a slip of the pen is no empty trail.
+fn kind(text: String) -> Result<String, Fault> {
+    if Event::KINDS.contains(&text.as_str()) {
+        return Ok(text);
+    }
+    Err(Fault::invalid(format!("kind: must be one of {}", Event::KINDS.join(", "))))
 }
 
 fn view(stored: &Stored) -> AuditRecord {

@@ -73,7 +73,7 @@ pub(super) async fn balances(
         Some("csv") => Format::Csv,
         Some(_) => return Err(Fault::invalid("format: must be ndjson or csv")),
     };
-    let asset: Option<AssetCode> = read("asset", query.asset.as_deref())?;
+    let asset: Option<AssetCode> = services.assets.known(read("asset", query.asset.as_deref())?).await?;
     let (points, cut) = points(&services, &query).await?;
     let at = points.last().map(|point| point.at.to_string());
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);

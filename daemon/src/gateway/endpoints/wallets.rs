@@ -93,7 +93,7 @@ pub(super) async fn list(
     };
     let query = WalletQuery {
         owner,
-        asset: read("asset", filter.asset.as_deref())?,
+        asset: services.assets.known(read("asset", filter.asset.as_deref())?).await?,
         state,
         after: read("after", filter.after.as_deref())?,
         limit: limit(filter.limit)?,
