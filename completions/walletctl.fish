@@ -169,6 +169,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l socket -d 'Socket of the daemon' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s y -l yes -d 'Do not ask'
+complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand wallet; and __fish_seen_subcommand_from list" -l owner -d 'Only this owner\'s' -r
@@ -425,29 +426,69 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -l dry-run -d 'Only ask the daemon what would happen'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand tx; and __fish_seen_subcommand_from reverse" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l asset -d 'With --all-wallets: only those of this asset' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l at -d 'The moment: a date (its close) or an instant; now when left out' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number; all that is known when left out' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l from -d 'Balances over time: from this date (its start) or instant' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l to -d 'Balances over time: to this date (its close) or instant; now when left out' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l every -d 'Balances over time: at the close of every hour, day, week or month' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l min-seq -d 'The answer must know this record: read your writes' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l asset -d 'With --all-wallets: only those of this asset' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l at -d 'The moment: a date (its close) or an instant; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number; all that is known when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l from -d 'Balances over time: from this date (its start) or instant' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l to -d 'Balances over time: to this date (its close) or instant; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l every -d 'Balances over time: at the close of every hour, day, week or month' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l min-seq -d 'The answer must know this record: read your writes' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
 csv\t'A header and one flat row a line'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l fields -d 'Columns to show, separated by commas' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l context -d 'Context to use' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l all-wallets -d 'All wallets, from one cut of the ledger'
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -l cached -d 'From the cache: quicker, and says how old it may be'
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
-complete -c walletctl -n "__fish_walletctl_using_subcommand balance" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l all-wallets -d 'All wallets, from one cut of the ledger'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -l cached -d 'From the cache: quicker, and says how old it may be'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -a "explain" -d 'Say what a balance is made of: how many movements of each kind, and what is known but not in it'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and not __fish_seen_subcommand_from explain diff" -a "diff" -d 'List what makes the difference between two balances: at two moments, or as known at two'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l at -d 'The moment: a date (its close) or an instant; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number; all that is known when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l from -d 'The first balance\'s moment: a date (its close) or an instant' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l to -d 'The second balance\'s moment; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l at -d 'The moment of both; now when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l known-from -d 'The first balance is as known then: a date (its close), an instant, or a record\'s number' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l known-to -d 'The second balance is as known then; all that is known when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l known-at -d 'Both are as known then; all that is known when left out' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l limit -d 'At most so many' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -l all -d 'All of them'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand balance; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l from -d 'Start: a date (its first instant) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l to -d 'End: a date (its close) or an instant; now when left out' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand statement" -l known-at -d 'As known then: a date (its close), an instant, or a record\'s number; all that is known when left out' -r
@@ -709,7 +750,20 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fis
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and not __fish_seen_subcommand_from list verify" -f -a "verify" -d 'Verify every record, balance and hash, and the audit trail against the ledger'
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l wallet -d 'Only about this wallet' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only by this actor, for example uid:1000' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind' -r -f -a "deposit\t''
+withdrawal\t''
+transfer\t''
+reversal\t''
+wallet_opened\t''
+wallet_frozen\t''
+wallet_unfrozen\t''
+wallet_closed\t''
+limit_changed\t''
+asset_registered\t''
+sign_in_refused\t''
+access_forbidden\t''
+configuration_reloaded\t''
+epoch_raised\t''"
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l request -d 'Only of this request' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'Only recorded at or after: a date (its start) or an instant' -r
 complete -c walletctl -n "__fish_walletctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l to -d 'Only recorded at or before: a date (its close) or an instant' -r

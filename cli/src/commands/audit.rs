@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use wallet_api::types::{AuditFilter, Check, VerifyRequest};
 use wallet_core::{
     cut::Hash,
     ids::{Actor, WalletId},
+    journal::Event,
     time::calendar::Moment,
 };
 
@@ -41,7 +42,7 @@ pub struct List {
     #[arg(long)]
     actor: Option<Actor>,
     /// Only of this kind
-    #[arg(long)]
+    #[arg(long, value_parser = PossibleValuesParser::new(Event::KINDS))]
     kind: Option<String>,
     /// Only of this request
     #[arg(long, value_name = "ID")]

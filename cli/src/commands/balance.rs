@@ -2,25 +2,36 @@
 //! wallet, several, or all.
 //!
 //! Several wallets are asked for one by one but at one cut: the first answer's. All wallets are one
-//! stream of the daemon, written in constant memory except as a table.
+//! stream of the daemon, written in constant memory except as a table. [`explain`] says what one balance is
+//! made of, [`diff`] what lies between two.
 
-use clap::Args;
+mod diff;
+mod explain;
+
+use clap::{Args, Subcommand};
+use rust_decimal::Decimal;
 use wallet_api::{
     client::Lines,
-    types::{BalanceQuery, BalanceRow, BalanceView, CutView, HistoryQuery, ReportQuery},
+    types::{BalanceQuery, BalanceRow, BalanceView, CutView, HistoryQuery, ReportQuery, StatementLine, StatementQuery},
 };
 use wallet_core::{
     asset::AssetCode,
     ids::WalletId,
-    time::calendar::{Every, Moment},
+    time::{
+        Timestamp,
+        calendar::{Every, Moment},
+    },
 };
 
-use super::transaction::written;
+use super::{records::Close, transaction::written};
 use crate::{
     context::Context,
     error::CliError,
     output::{Meta, Rows},
 };
+
+/// The daemon's largest page.
+const PAGE: usize = 1_000;
 
 /// Show what wallets hold, now or at any past moment
 #[derive(Args)]
@@ -30,7 +41,10 @@ use crate::{
   walletctl balance w_42 --at 2026-01-31 --known-at 2026-02-03
   walletctl balance w_42 --from 2026-01-01 --to 2026-01-31 --every day -o csv
   walletctl balance --all-wallets --at 2026-01-31 --asset EUR -o csv > jan.csv")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Balance {
+    #[command(subcommand)]
+    about: Option<About>,
     /// The wallets
     #[arg(value_name = "WALLET", required_unless_present = "all_wallets", conflicts_with = "all_wallets")]
     wallets: Vec<WalletId>,
@@ -38,7 +52,7 @@ pub struct Balance {
     #[arg(long)]
     all_wallets: bool,
     /// With --all-wallets: only those of this asset
-    #[arg(long, requires = "all_wallets")]
+    #[arg(long, conflicts_with = "wallets")]
     asset: Option<AssetCode>,
     /// The moment: a date (its close) or an instant; now when left out
     #[arg(long, value_name = "T", conflicts_with_all = ["from", "to", "every"])]
@@ -63,8 +77,21 @@ pub struct Balance {
     min_seq: Option<u64>,
 }
 
+/// Questions about a balance.
+#[derive(Subcommand)]
+#[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
+pub enum About {
+    Explain(explain::Explain),
+    Diff(diff::Diff),
+}
+
 /// Shows balances.
 pub async fn balance(ctx: &Context, args: Balance) -> Result<(), CliError> {
+    match args.about {
+        Some(About::Explain(args)) => return explain::explain(ctx, &args).await,
+        Some(About::Diff(args)) => return diff::diff(ctx, &args).await,
+        None => {}
+    }
     if args.all_wallets {
         all(ctx, &args).await
     } else if let (Some(from), Some(every)) = (&args.from, args.every) {
@@ -112,8 +139,9 @@ async fn history(ctx: &Context, args: &Balance, from: &Moment, every: Every) -> 
         known_at: args.known_at.clone(),
         tz: ctx.tz(),
     };
-    let mut rows = ctx.out().rows::<BalanceRow>("balances")?;
+    let mut rows = ctx.out().rows::<Close>("balances")?;
     let mut meta = Meta::new();
+    let mut open = None;
     for (index, wallet) in args.wallets.iter().enumerate() {
         let answer = api.history(wallet, &query).await?;
         if index == 0 {
@@ -122,11 +150,21 @@ async fn history(ctx: &Context, args: &Balance, from: &Moment, every: Every) -> 
             query.known_at = Some(body.cut.seq.to_string());
             query.to = Some(body.to.clone());
         }
-        for row in &answer.body.rows {
-            rows.row(row)?;
+        for row in answer.body.rows {
+            open = row.partial.then(|| row.at.clone()).or(open);
+            rows.row(&Close(row))?;
         }
     }
+    foot_of(&mut rows, open);
     rows.finish(meta)
+}
+
+/// Tells people that the last balance of a table is not a period's close.
+fn foot_of(rows: &mut Rows<Close>, open: Option<String>) {
+    if let Some(at) = open {
+        rows.foot(String::new());
+        rows.foot(format!("partial: the period of {at} has not ended"));
+    }
 }
 
 async fn all(ctx: &Context, args: &Balance) -> Result<(), CliError> {
@@ -140,14 +178,71 @@ async fn all(ctx: &Context, args: &Balance) -> Result<(), CliError> {
         asset: args.asset.map(|asset| asset.to_string()),
         format: Some("ndjson".into()),
     };
-    ctx.out().check::<BalanceRow>()?;
+    if args.every.is_some() {
+        ctx.out().check::<Close>()?;
+    } else {
+        ctx.out().check::<BalanceRow>()?;
+    }
     let mut lines = ctx.api()?.report(&query).await?;
     let meta = stream_meta(&lines);
+    if args.every.is_some() {
+        let mut rows: Rows<Close> = ctx.out().rows("balances")?;
+        let mut open = None;
+        while let Some(row) = lines.next_json::<BalanceRow>().await? {
+            open = row.partial.then(|| row.at.clone()).or(open);
+            rows.row(&Close(row))?;
+        }
+        foot_of(&mut rows, open);
+        return rows.finish(meta);
+    }
     let mut rows: Rows<BalanceRow> = ctx.out().rows("balances")?;
     while let Some(row) = lines.next_json().await? {
         rows.row(&row)?;
     }
     rows.finish(meta)
+}
+
+/// Everything a wallet's statement has between two moments, as known at one cut, in pages: constant memory, and as
+/// many requests as there are thousands of movements.
+async fn movements(
+    ctx: &Context,
+    wallet: &WalletId,
+    (from, to): (Timestamp, &str),
+    known: u64,
+    mut take: impl FnMut(&StatementLine) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let api = ctx.api()?;
+    let mut after = None;
+    loop {
+        let query = StatementQuery {
+            from: from.to_string(),
+            to: Some(to.to_owned()),
+            known_at: Some(known.to_string()),
+            tz: None,
+            after,
+            limit: Some(PAGE),
+        };
+        let page = api.statement(wallet, &query).await?.body;
+        page.lines.iter().try_for_each(&mut take)?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// An amount that walletd wrote.
+fn decimal(text: &str) -> Result<Decimal, CliError> {
+    text.parse().map_err(|_| not_understood(format!("{text} is no amount")))
+}
+
+/// A sum of amounts that walletd wrote.
+fn plus(one: Decimal, other: Decimal) -> Result<Decimal, CliError> {
+    one.checked_add(other).ok_or_else(|| not_understood("a sum leaves the range of money".into()))
+}
+
+fn not_understood(why: String) -> CliError {
+    CliError::new("internal", format!("walletd's answer is not understood: {why}"))
 }
 
 /// What the headers of a stream say about it.

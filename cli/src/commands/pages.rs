@@ -57,10 +57,11 @@ impl Paging {
             after = next.filter(|_| !found.is_empty());
             if left == 0 || after.is_none() {
                 let meta = done(&answer, &mut rows, Meta::of(&answer).with("next", &after));
-                let more = after.is_some() && ctx.out().format() == Format::Table;
+                // json says it in its meta.
+                let more = after.is_some() && ctx.out().format() != Format::Json;
                 rows.finish(meta)?;
                 if more {
-                    ctx.prompt.note("there are more: --all, or a larger --limit");
+                    ctx.prompt.notice("there are more: --all, or a larger --limit");
                 }
                 return Ok(());
             }

@@ -127,6 +127,21 @@ impl Record for BalanceRow {
     }
 }
 
+/// A balance at the close of a period. As [`BalanceRow`], and says at its end whether the period goes on.
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+pub(super) struct Close(pub(super) BalanceRow);
+
+impl Record for Close {
+    const COLUMNS: &'static [&'static str] = &["wallet", "asset", "balance", "at", "opened", "seq", "partial"];
+    // People are told below the table.
+    const TABLE: &'static [&'static str] = BalanceRow::COLUMNS;
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        self.0.cell(column)
+    }
+}
+
 impl Record for StatementLine {
     const COLUMNS: &'static [&'static str] = &[
         "transaction",

@@ -24,6 +24,7 @@ mod life;
 mod limits;
 mod money;
 mod pkdd99;
+mod reading;
 mod readme;
 mod real;
 mod rebuild;
