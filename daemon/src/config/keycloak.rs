@@ -27,7 +27,7 @@ pub struct Keycloak {
     /// The only certificate authorities to trust on the way there, PEM; without it the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Requests that may be with Keycloak at a time; one address has a quarter of them.
+    /// Requests that may be with Keycloak at a time; one address has a quarter of them, and of forms that are still coming.
     pub request_limit: usize,
     /// Seconds Keycloak may take to answer.
     pub timeout_s: u64,

@@ -192,6 +192,11 @@ impl RateLimits {
         }
     }
 
+    /// An address is about to send a form through the gateway: are there any tokens left for signing in?
+    async fn listens(&self, address: IpAddr) -> Result<(), TooSoon> {
+        take(&*self.shared, [stops(Limit::SignIn, &place(address), self.rates.sign_in, 0)]).await
+    }
+
     /// A client is about to send a secret of some kind through the gateway, which takes so many tokens; 0 asks only
     /// whether there are any.
     async fn attempt(&self, address: IpAddr, client: Option<&str>, cost: u32) -> Result<(), TooSoon> {

@@ -43,8 +43,8 @@ pub(super) enum Refused {
     Malformed,
     /// It is not in the table.
     Unknown,
-    /// It is, for another method.
-    Method,
+    /// It is, for these methods.
+    Method(&'static [Method]),
 }
 
 /// The steps of signing in, under `login-actions`. Registration, mails and other realms' sign-ins are left out.
@@ -67,7 +67,7 @@ pub(super) fn route(realm: &str, method: &Method, path: &str) -> Result<Route, R
         ["realms", name, rest @ ..] if *name == realm => of_realm(rest).ok_or(Refused::Unknown)?,
         _ => return Err(Refused::Unknown),
     };
-    if methods.contains(method) { Ok(found) } else { Err(Refused::Method) }
+    if methods.contains(method) { Ok(found) } else { Err(Refused::Method(methods)) }
 }
 
 const READ: &[Method] = &[Method::GET];
@@ -146,7 +146,7 @@ mod tests {
         ];
         for (path, methods, expected) in OPEN {
             for method in &all {
-                let wanted = if methods.contains(method) { Ok(expected) } else { Err(Refused::Method) };
+                let wanted = if methods.contains(method) { Ok(expected) } else { Err(Refused::Method(methods)) };
                 assert_eq!(route(REALM, method, path), wanted, "{method} {path}");
             }
         }

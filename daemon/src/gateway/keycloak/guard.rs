@@ -36,9 +36,12 @@ pub enum Ended {
 /// Limits attempts to sign in.
 #[async_trait]
 pub trait Guard: Send + Sync {
+    /// Is its address listened to? Asked before a form is read, so its client is not known yet; if not, what to answer.
+    async fn listens(&self, attempt: &Attempt<'_>) -> Result<(), Response>;
+
     /// May it be forwarded? If not, what to answer.
     async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Response>;
 
-    /// How an attempt ended that was admitted.
+    /// How an attempt ended that was admitted and forwarded, whether or not its client is still there to hear of it.
     async fn ended(&self, attempt: &Attempt<'_>, how: Ended);
 }

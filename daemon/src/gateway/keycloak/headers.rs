@@ -1,7 +1,7 @@
 //! Which headers pass between a client and Keycloak.
 //!
 //! Towards Keycloak a short list passes; everything that says where a request came from is ours alone,
-//! whatever the client sent. Back, everything passes but what is about one connection, and what names the server.
+//! whatever the client sent. Cookies are one line: HTTP/2 may send each by itself, HTTP/1.1 may not (RFC 9113, 8.2.3). Back, everything passes but what is about one connection, and what names the server.
 
 use std::net::IpAddr;
 
@@ -49,6 +49,12 @@ pub(super) fn to_keycloak(client: &HeaderMap, address: IpAddr, public: &PublicUr
         for value in client.get_all(name) {
             headers.append(name, value.clone());
         }
+    }
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
     }
     let ours = [
         ("x-forwarded-for", address.to_string()),
@@ -128,8 +134,7 @@ mod tests {
         let sent = to_keycloak(&client, "192.0.2.7".parse().unwrap(), &public);
         let expected = map(&[
             ("accept", "text/html"),
-            ("cookie", "a=1"),
-            ("cookie", "b=2"),
+            ("cookie", "a=1; b=2"),
             ("x-forwarded-for", "192.0.2.7"),
             ("x-forwarded-host", "wallet.example:8443"),
             ("x-forwarded-port", "8443"),

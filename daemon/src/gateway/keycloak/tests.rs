@@ -6,19 +6,28 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::{Router, extract::Request};
+use axum::{
+    Router,
+    body::to_bytes,
+    http::{StatusCode, request::Builder},
+};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::*;
+use super::{outgoing::MAX_FORM, *};
 
 const TOKEN: &str = "/auth/realms/wallet/protocol/openid-connect/token";
 const DEVICE: &str = "/auth/realms/wallet/protocol/openid-connect/auth/device";
 const LOGIN: &str = "/auth/realms/wallet/login-actions/authenticate";
 const PAGE: &str = "/auth/realms/wallet/device";
+const SHEET: &str = "/auth/resources/v/login/keycloak.v2/css/large.css";
+/// The size of [`SHEET`].
+const LARGE_SHEET: usize = 3 << 20;
 
-/// How long the upstream takes over what is late; below the gateway's time limit.
-const LATE: Duration = Duration::from_millis(400);
+/// Lets go of the requests that the upstream holds because their body has the word `held`, each once.
+static RELEASED: Semaphore = Semaphore::const_new(0);
+/// Has one for each of them that has come.
+static HELD: Semaphore = Semaphore::const_new(0);
 
 /// What an answer of the upstream is, by what the request carries.
 async fn answer(request: Request) -> Response {
@@ -27,11 +36,22 @@ async fn answer(request: Request) -> Response {
     let text = String::from_utf8_lossy(&body).into_owned();
     let asked = format!("{}&{text}", parts.uri.query().unwrap_or_default());
     let wants = |word: &str| asked.contains(word);
-    if wants("late") {
-        tokio::time::sleep(LATE).await;
+    if parts.uri.path().ends_with("large.css") {
+        return vec![b'x'; LARGE_SHEET].into_response();
+    }
+    if wants("held") {
+        HELD.add_permits(1);
+        RELEASED.acquire().await.unwrap().forget();
+        return (StatusCode::BAD_REQUEST, json!({"error": "invalid_grant"}).to_string()).into_response();
+    }
+    if wants("one-more-step") {
+        return "<form><input type=text name=\"otp\"></form>".into_response();
     }
     if wants("away") {
-        return (StatusCode::FOUND, [(header::LOCATION, "https://evil.example/auth/realms/wallet/device")])
+        return (
+            StatusCode::FOUND,
+            [(header::LOCATION, "https://evil.example/auth/realms/wallet/device?session_code=SECRET")],
+        )
             .into_response();
     }
     if wants("onward") {
@@ -63,10 +83,22 @@ async fn answer(request: Request) -> Response {
 struct Seen {
     all: Mutex<Vec<String>>,
     refuses: bool,
+    deaf: bool,
+}
+
+impl Seen {
+    fn lines(&self) -> Vec<String> {
+        self.all.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]
 impl Guard for Seen {
+    async fn listens(&self, attempt: &Attempt<'_>) -> Result<(), Response> {
+        assert_eq!(attempt.client, None, "its form was not read yet");
+        if self.deaf { Err(Fault::from(Problem::new("rate_limited", "too many")).into_response()) } else { Ok(()) }
+    }
+
     async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Response> {
         assert_ne!(attempt.client, Some(""), "a client without a name is none");
         if !self.refuses {
@@ -92,17 +124,35 @@ async fn upstream() -> SocketAddr {
 }
 
 fn keycloak(address: SocketAddr, guard: &Arc<Seen>) -> Arc<Keycloak> {
+    Arc::new(unshared(address, guard))
+}
+
+fn unshared(address: SocketAddr, guard: &Arc<Seen>) -> Keycloak {
     let config = config::Keycloak { url: Some(format!("http://{address}/inner/")), timeout_s: 2, ..Default::default() };
     let keycloak = Keycloak::behind(&config, Some("https://wallet.example")).unwrap().unwrap();
-    Arc::new(keycloak.guarded(Arc::clone(guard) as Arc<dyn Guard>))
+    keycloak.guarded(Arc::clone(guard) as Arc<dyn Guard>)
 }
 
 fn remote() -> Remote {
-    Remote { address: "192.0.2.7".parse().unwrap(), secure: true }
+    from("192.0.2.7")
+}
+
+fn from(address: &str) -> Remote {
+    Remote { address: address.parse().unwrap(), secure: true }
+}
+
+/// A form that begins, and never comes.
+fn pending(path: &str) -> Request {
+    let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    sends_form(path).body(never).unwrap()
+}
+
+fn sends_form(path: &str) -> Builder {
+    Request::post(path).header("content-type", FORM)
 }
 
 fn form(path: &str, body: &str) -> Request {
-    Request::post(path).header("content-type", FORM).body(Body::from(body.to_owned())).unwrap()
+    sends_form(path).body(Body::from(body.to_owned())).unwrap()
 }
 
 fn page(path: &str) -> Request {
@@ -131,6 +181,7 @@ async fn a_page_is_asked_for_with_our_word_on_where_it_comes_from() {
         ("connection", "cookie"),
         ("authorization", "Bearer ours"),
         ("accept", "text/html"),
+        ("accept-encoding", "gzip"),
     ] {
         request.headers_mut().append(name, value.parse().unwrap());
     }
@@ -204,7 +255,12 @@ async fn forms_are_bounded_and_are_forms() {
     let seen = Arc::new(Seen::default());
     let keycloak = keycloak(upstream().await, &seen);
     let large = form(TOKEN, &format!("grant_type=refresh_token&x={}", "y".repeat(MAX_FORM)));
-    assert_eq!(told(keycloak.forward(remote(), large).await).await.0, 413);
+    let (status, _, got) = told(keycloak.forward(remote(), large).await).await;
+    assert_eq!((status, got["code"].as_str()), (413, Some("too_large")));
+    let pieces = [Ok(Bytes::from_static(b"grant_type=")), Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))];
+    let cut = sends_form(TOKEN).body(Body::from_stream(futures_util::stream::iter(pieces))).unwrap();
+    let (status, _, got) = told(keycloak.forward(remote(), cut).await).await;
+    assert_eq!((status, got["code"].as_str()), (400, Some("invalid_request")), "too large is something else");
     for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x"] {
         let mut other = form(TOKEN, "grant_type=refresh_token");
         other.headers_mut().insert("content-type", kind.parse().unwrap());
@@ -217,7 +273,12 @@ async fn forms_are_bounded_and_are_forms() {
     assert_eq!(told(keycloak.forward(remote(), long).await).await.0, 400);
     assert_eq!(told(keycloak.forward(remote(), page("/auth/admin/master/console")).await).await.0, 404);
     assert_eq!(told(keycloak.forward(remote(), page("/auth/realms/wallet/%2e%2e/device")).await).await.0, 400);
-    assert_eq!(told(keycloak.forward(remote(), page(TOKEN)).await).await.0, 405);
+    for (request, allow) in [(page(TOKEN), "POST"), (form(SHEET, "x=y"), "GET")] {
+        let (status, headers, _) = told(keycloak.forward(remote(), request).await).await;
+        assert_eq!((status, headers["allow"].to_str().unwrap()), (405, allow));
+    }
+    let patch = Request::patch(PAGE).body(Body::empty()).unwrap();
+    assert_eq!(told(keycloak.forward(remote(), patch).await).await.1["allow"], "GET, POST");
     assert_eq!(*seen.all.lock().unwrap(), Vec::<String>::new(), "nothing of this reached Keycloak");
 }
 
@@ -255,17 +316,24 @@ async fn redirects_and_cookies_pass_and_nobody_is_sent_away() {
 async fn the_guard_learns_who_tried_what_and_how_it_ended() {
     let seen = Arc::new(Seen::default());
     let keycloak = keycloak(upstream().await, &seen);
-    let mut basic = form(TOKEN, "grant_type=client_credentials");
-    // cron:job, and the secret s. The scheme's letters may be small (RFC 9110, 11.1).
-    basic.headers_mut().insert("authorization", "basic Y3JvbiUzQWpvYjpz".parse().unwrap());
+    // cron:job, and the secret s; the scheme is written as one likes.
+    let basic = |scheme: &str| {
+        let mut basic = form(TOKEN, "grant_type=client_credentials");
+        basic.headers_mut().insert("authorization", format!("{scheme} Y3JvbiUzQWpvYjpz").parse().unwrap());
+        basic
+    };
     for request in [
         form(TOKEN, "grant_type=refresh_token&client_id=walletctl&x=wrong"),
         form(TOKEN, "grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=walletctl&x=pending"),
-        basic,
+        basic("Basic"),
+        basic("basic"),
+        basic("BASIC"),
         form(DEVICE, "client_id=walletctl"),
         form(DEVICE, "client_id=walletctl&x=broken"),
         form(LOGIN, "username=ana&password=onward"),
         form(LOGIN, "username=ana&password=guess"),
+        form(LOGIN, "username=ana&password=one-more-step"),
+        form(LOGIN, "otp=one-more-step"),
         page(&format!("{PAGE}?user_code=X")),
         page(PAGE),
     ] {
@@ -277,8 +345,12 @@ async fn the_guard_learns_who_tried_what_and_how_it_ended() {
             "192.0.2.7 Token walletctl false Refused",
             "192.0.2.7 Token walletctl false Polling",
             "192.0.2.7 Token cron:job false Taken",
+            "192.0.2.7 Token cron:job false Taken",
+            "192.0.2.7 Token cron:job false Taken",
             "192.0.2.7 Device walletctl false Taken",
             "192.0.2.7 Device walletctl false Unknown",
+            "192.0.2.7 Login - true Taken",
+            "192.0.2.7 Login - true Refused",
             "192.0.2.7 Login - true Taken",
             "192.0.2.7 Login - true Refused",
             "192.0.2.7 Code - true Refused",
@@ -286,8 +358,9 @@ async fn the_guard_learns_who_tried_what_and_how_it_ended() {
         ]
     );
     let refuses = Arc::new(Seen { refuses: true, ..Seen::default() });
-    let keycloak = self::keycloak(upstream().await, &refuses);
-    let (status, headers, got) = told(keycloak.forward(remote(), form(DEVICE, "client_id=walletctl")).await).await;
+    let (status, headers, got) =
+        told(self::keycloak(upstream().await, &refuses).forward(remote(), form(DEVICE, "client_id=walletctl")).await)
+            .await;
     assert_eq!(
         (status, got["code"].as_str(), headers["retry-after"].to_str().unwrap()),
         (429, Some("rate_limited"), "7")
@@ -295,17 +368,98 @@ async fn the_guard_learns_who_tried_what_and_how_it_ended() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_has_tried_all_the_same() {
+async fn what_is_looked_into_comes_uncompressed_and_forms_have_no_charset() {
     let seen = Arc::new(Seen::default());
     let keycloak = keycloak(upstream().await, &seen);
-    let guess = form(TOKEN, "grant_type=client_credentials&client_id=cron&x=late-and-wrong");
-    // Not waited for: it is dropped once it has been sent.
-    let asked = tokio::time::timeout(LATE / 2, keycloak.forward(remote(), guess)).await;
-    assert!(asked.is_err());
-    while seen.all.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    let lines = |got: &Value| got["headers"].to_string();
+    for (path, body) in [(TOKEN, "grant_type=refresh_token"), (DEVICE, "x=y"), (LOGIN, "otp=1")] {
+        let mut sent = form(path, body);
+        sent.headers_mut().insert("accept-encoding", "gzip, br".parse().unwrap());
+        sent.headers_mut().insert("content-type", format!("{FORM}; charset=utf-16").parse().unwrap());
+        let (_, _, got) = told(keycloak.forward(remote(), sent).await).await;
+        let lines = lines(&got);
+        assert!(!lines.contains("accept-encoding") && !lines.contains("utf-16") && lines.contains(FORM), "{lines}");
     }
-    assert_eq!(*seen.all.lock().unwrap(), ["192.0.2.7 Token cron false Refused"]);
+    let mut image = page("/auth/resources/v/login/keycloak.v2/img/logo.png");
+    image.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    let (_, _, got) = told(keycloak.forward(remote(), image).await).await;
+    assert!(lines(&got).contains("accept-encoding: gzip"), "nobody looks into these: {got}");
+}
+
+#[tokio::test]
+async fn forms_that_do_not_come_take_no_place_of_others_and_none_of_their_address_but_for_forms() {
+    let seen = Arc::new(Seen::default());
+    let keycloak = keycloak(upstream().await, &seen);
+    let part = part(config::Keycloak::default().request_limit);
+    let slow: Vec<_> = (0..part)
+        .map(|_| {
+            let keycloak = Arc::clone(&keycloak);
+            tokio::spawn(async move { keycloak.forward(remote(), pending(TOKEN)).await.status() })
+        })
+        .collect();
+    while keycloak.forms.take(remote().address).is_some() {
+        tokio::task::yield_now().await;
+    }
+    let (status, _, got) = told(keycloak.forward(remote(), form(TOKEN, "grant_type=refresh_token")).await).await;
+    assert_eq!((status, got["code"].as_str()), (503, Some("overloaded")));
+    assert_eq!(keycloak.forward(remote(), page(PAGE)).await.status(), 200, "it reads on");
+    let elsewhere = keycloak.forward(from("192.0.2.8"), form(TOKEN, "grant_type=refresh_token")).await;
+    assert_eq!(elsewhere.status(), 200);
+    for form in slow {
+        assert_eq!(form.await.unwrap(), 408);
+    }
+    assert_eq!(keycloak.forward(remote(), form(TOKEN, "grant_type=refresh_token")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_listened_to_is_told_before_its_form_is_read() {
+    let seen = Arc::new(Seen { deaf: true, ..Seen::default() });
+    let keycloak = keycloak(upstream().await, &seen);
+    for path in [TOKEN, DEVICE, LOGIN] {
+        // It would be waited for, and then it would be 408.
+        assert_eq!(keycloak.forward(remote(), pending(path)).await.status(), 429, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_keep_nobody_from_signing_in() {
+    let seen = Arc::new(Seen::default());
+    let address = upstream().await;
+    let keycloak = Arc::new(Keycloak { reading: Duration::from_hours(1), ..unshared(address, &seen) });
+    let mut unread = Vec::new();
+    for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"] {
+        for _ in 0..part(LARGE) {
+            let answer = keycloak.forward(from(address), page(SHEET)).await;
+            assert_eq!(answer.status(), 200, "{address}");
+            unread.push(answer);
+        }
+        assert_eq!(keycloak.forward(from(address), page(SHEET)).await.status(), 503, "{address} has its part");
+        // Whoever does not read style sheets may sign in all the same.
+        for request in [form(TOKEN, "grant_type=refresh_token"), form(LOGIN, "onward=1"), page(PAGE)] {
+            assert!(keycloak.forward(from(address), request).await.status().as_u16() < 400);
+        }
+    }
+    let other = from("192.0.2.9");
+    assert_eq!(keycloak.forward(other, page(PAGE)).await.status(), 200);
+    assert_eq!(keycloak.forward(other, page(SHEET)).await.status(), 503, "as many are unread as may be");
+    for answer in unread {
+        assert_eq!(to_bytes(answer.into_body(), usize::MAX).await.unwrap().len(), LARGE_SHEET);
+    }
+    let answer = keycloak.forward(other, page(SHEET)).await;
+    assert_eq!(answer.headers().get("content-length"), None, "whoever sends it counts");
+    assert_eq!(to_bytes(answer.into_body(), usize::MAX).await.unwrap().len(), LARGE_SHEET);
+
+    // Its time is over though nobody asks for another byte.
+    let hasty = Arc::new(Keycloak { reading: Duration::ZERO, ..unshared(address, &seen) });
+    let answer = hasty.forward(other, page(SHEET)).await;
+    let all_are_free = || {
+        let places: Vec<_> = (0..part(LARGE)).map(|_| hasty.large.take(other.address)).collect();
+        places.iter().all(Result::is_ok)
+    };
+    while !all_are_free() {
+        tokio::task::yield_now().await;
+    }
+    assert!(to_bytes(answer.into_body(), usize::MAX).await.is_err());
 }
 
 #[tokio::test]
@@ -318,7 +472,67 @@ async fn a_client_shows_who_it_is_once() {
     }
     let (status, _, got) = told(keycloak.forward(remote(), two).await).await;
     assert_eq!((status, got["error"].as_str()), (400, Some("invalid_request")));
-    assert!(seen.all.lock().unwrap().is_empty(), "it was not forwarded");
+    assert!(seen.lines().is_empty(), "it was not forwarded");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_has_tried_all_the_same() {
+    let seen = Arc::new(Seen::default());
+    let keycloak = keycloak(upstream().await, &seen);
+    let forwarding = Arc::clone(&keycloak);
+    let client = tokio::spawn(async move {
+        forwarding.forward(remote(), form(TOKEN, "grant_type=refresh_token&client_id=walletctl&x=held")).await
+    });
+    HELD.acquire().await.unwrap().forget();
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    assert!(seen.lines().is_empty());
+    RELEASED.add_permits(1);
+    while seen.lines().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(seen.lines(), ["192.0.2.7 Token walletctl false Refused"]);
+}
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_once_that_keycloak_is_away_and_never_what_was_asked() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone()).with_ansi(false).finish();
+    let _default = tracing::subscriber::set_default(subscriber);
+    let seen = Arc::new(Seen::default());
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = keycloak(dead, &seen);
+    for number in 0..20 {
+        let asked = page(&format!("{PAGE}?user_code=SECRET-{number}"));
+        assert_eq!(away.forward(remote(), asked).await.status(), 503);
+    }
+    let astray = keycloak(upstream().await, &seen);
+    for _ in 0..20 {
+        let asked = page(&format!("{LOGIN}?away&session_code=SECRET"));
+        assert_eq!(astray.forward(remote(), asked).await.status(), 502);
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("count=1") && text.contains("https://evil.example/auth/realms/wallet/device"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains("WARN")).count(), 2, "{text}");
+    for secret in ["SECRET", "user_code", "session_code"] {
+        assert!(!text.contains(secret), "{text}");
+    }
 }
 
 #[tokio::test]

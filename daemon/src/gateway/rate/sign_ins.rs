@@ -1,7 +1,7 @@
 //! What signing in through the gateway costs, and which attempts the audit trail hears of.
 //!
-//! What sends a secret that could be guessed pays before it is forwarded, whatever comes of it: the answer of a login page
-//! does not tell a wrong password from a step that is missing. What asks for a token pays when its answer is known. A
+//! What sends a secret that could be guessed pays before it is forwarded, whatever comes of it; before its form is read an
+//! address that has nothing left is not listened to. What asks for a token pays when its answer is known. A
 //! failure takes more. Questions whether somebody has signed in meanwhile are free up to their budget. Pages and their
 //! resources cost what every request does.
 
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use axum::response::Response;
 use wallet_core::journal::Network;
 
-use super::RateLimits;
+use super::{RateLimits, TooSoon};
 use crate::{
     gateway::keycloak::{Attempt, Ended, Guard, Route},
     services::access::{AccessEvent, AccessLog},
@@ -35,16 +35,30 @@ fn paid(attempt: &Attempt<'_>) -> Option<u32> {
     }
 }
 
+impl SignIns {
+    async fn refuse(&self, attempt: &Attempt<'_>, why: TooSoon) -> Response {
+        self.access.note(why.event(), Some(Network::of(attempt.address)));
+        self.limits.refuse_late(why).await
+    }
+}
+
 #[async_trait]
 impl Guard for SignIns {
+    async fn listens(&self, attempt: &Attempt<'_>) -> Result<(), Response> {
+        if paid(attempt).is_none() {
+            return Ok(());
+        }
+        match self.limits.listens(attempt.address).await {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.refuse(attempt, why).await),
+        }
+    }
+
     async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Response> {
         let Some(cost) = paid(attempt) else { return Ok(()) };
         match self.limits.attempt(attempt.address, attempt.client, cost).await {
             Ok(()) => Ok(()),
-            Err(why) => {
-                self.access.note(why.event(), Some(Network::of(attempt.address)));
-                Err(self.limits.refuse_late(why).await)
-            }
+            Err(why) => Err(self.refuse(attempt, why).await),
         }
     }
 

@@ -206,6 +206,26 @@ async fn every_attempt_costs_and_a_failed_one_more() {
 }
 
 #[tokio::test]
+async fn an_address_with_nothing_left_is_not_listened_to_whatever_client_its_form_would_name() {
+    let sign_ins = sign_ins();
+    for number in 0..20 {
+        let name = format!("client-{number}");
+        let attempt = Attempt { client: Some(&name), ..attempt("203.0.113.7", Route::Token, false) };
+        sign_ins.listens(&attempt).await.expect("there are some left");
+        sign_ins.ended(&attempt, Ended::Refused).await;
+    }
+    for (route, guesses) in
+        [(Route::Token, false), (Route::Device, false), (Route::Revoke, false), (Route::Login, true)]
+    {
+        let form = Attempt { client: None, ..attempt("203.0.113.7", route, guesses) };
+        assert_eq!(sign_ins.listens(&form).await.unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS, "{route:?}");
+    }
+    let elsewhere = Attempt { client: None, ..attempt("203.0.113.8", Route::Token, false) };
+    sign_ins.listens(&elsewhere).await.expect("nobody else is stopped");
+    sign_ins.listens(&attempt("203.0.113.7", Route::Code, false)).await.expect("a typed code is no attempt yet");
+}
+
+#[tokio::test]
 async fn pages_and_their_resources_are_no_attempts() {
     for route in [Route::Login, Route::Code, Route::Status, Route::Resource, Route::Discovery, Route::Keys] {
         let sign_ins = sign_ins();
