@@ -9,21 +9,27 @@ use std::{
 };
 
 use serde_json::Value;
+use wallet_tests::front::Front;
 
 use super::{
     super::{
-        keycloak::{Keycloak, approves, curl, password, stack},
+        keycloak::{self, Answer, Keycloak, approves, curl, password, stack},
         stores::Stack,
     },
     Person, Waiting,
+    ways::{Way, before},
 };
-use crate::harness::{Daemon, World, until};
+use crate::harness::{Daemon, Run, World, until};
 
 static TURN: Mutex<()> = Mutex::new(());
 
+/// The clients of the test realm that the shipped realm gets for a test, and their names there: the shipped one is asked
+/// every five seconds, and its codes live three minutes.
+const CLIENTS: [(&str, &str); 3] = [("walletctl", "test-quick"), ("hasty", "test-hasty"), ("slow", "test-slow")];
+
 /// walletd as the gateway.
-struct Gateway {
-    keycloak: Keycloak,
+pub struct Gateway {
+    pub keycloak: Keycloak,
     url: String,
     issuer: String,
     ca: String,
@@ -35,7 +41,26 @@ struct Gateway {
 
 impl Gateway {
     fn new(what: &str) -> Option<Self> {
+        Some(Self::having(&Stack::of(what)?, &[]))
+    }
+
+    /// The same with a front between the gateway and Keycloak, and with clients for a test that cannot wait.
+    pub fn behind_a_front(what: &str) -> Option<(Front, Self)> {
         let stack = Stack::of(what)?;
+        let keycloak = Keycloak::shipped(&stack);
+        for (known, name) in CLIENTS {
+            employs(&keycloak, known, name);
+        }
+        let front = before(&keycloak);
+        let names = CLIENTS.map(|(_, name)| name).join(", ");
+        let more = [
+            ("WALLETD_KEYCLOAK_URL", format!("http://{}", front.address())),
+            ("WALLETD_AUTH__CLIENTS", format!("[walletctl, {names}]")),
+        ];
+        Some((front, Self::having(&stack, &more)))
+    }
+
+    fn having(stack: &Stack, more: &[(&str, String)]) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let names = ["WALLETD_LISTEN", "WALLETD_PUBLIC_URL", "WALLETD_GATEWAY__CERT_FILE", "WALLETD_GATEWAY__KEY_FILE"];
         let names = names.into_iter().chain([
@@ -44,11 +69,12 @@ impl Gateway {
             "WALLETD_DISCOVERY_URL",
             "WALLETD_AUTH__CLIENTS",
         ]);
-        let env: BTreeMap<String, String> = names.map(|name| (name.to_owned(), stack.get(name).to_owned())).collect();
+        let env = names.map(|name| (name, stack.get(name).to_owned())).chain(more.iter().cloned());
+        let env: BTreeMap<String, String> = env.map(|(name, value)| (name.to_owned(), value)).collect();
         let world = World::having(&env);
         let daemon = world.daemon();
-        Some(Self {
-            keycloak: Keycloak::shipped(&stack),
+        Self {
+            keycloak: Keycloak::shipped(stack),
             url: stack.get("WALLETD_PUBLIC_URL").into(),
             issuer: stack.get("WALLETD_ISSUER").into(),
             ca: stack.get("STACK_GATEWAY_CA").into(),
@@ -56,35 +82,77 @@ impl Gateway {
             world,
             daemon,
             _turn: turn,
-        })
+        }
     }
 
     /// A person who is new in the realm, with these roles.
     fn hires(&self, name: &str, roles: &[&str]) -> Person {
+        self.welcomes(name, roles, "walletctl")
+    }
+
+    /// The same, who signs in by what a client of the test realm is here.
+    pub fn hires_for(&self, name: &str, roles: &[&str], client: &str) -> Person {
+        self.welcomes(name, roles, Self::client(client))
+    }
+
+    fn welcomes(&self, name: &str, roles: &[&str], client: &str) -> Person {
         // A second run on the same stack finds those of the first.
         let id = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("test-{name}-{}", &id[..8]);
         self.keycloak.hires(&name, roles);
         let person = Person { name, world: World::new() };
         let words = ["context", "set", "site", "--daemon", &self.url, "--issuer", &self.issuer, "--ca-file", &self.ca];
-        person.world.ctl_words(&words).ok();
+        person.world.ctl_words(&[&words[..], &["--client", client]].concat()).ok();
         person.world.ctl("context use site").ok();
         person
     }
 
+    /// What a client of the test realm is called here.
+    pub fn client(known: &str) -> &'static str {
+        CLIENTS.iter().find(|(client, _)| *client == known).unwrap().1
+    }
+
     /// The person's browser.
-    fn approves(&self, person: &Person, login: &Waiting, more: &[&str]) -> crate::harness::Run {
+    pub fn approves(&self, person: &Person, login: &Waiting, more: &[&str]) -> Run {
+        self.visits(person, &login.page(), more)
+    }
+
+    fn visits(&self, person: &Person, page: &str, more: &[&str]) -> Run {
         let otp = person.world.path("phone");
         let cookies = person.world.path("cookies");
         let words = ["--ca", &self.ca, "--otp", otp.to_str().unwrap(), "--cookies", cookies.to_str().unwrap()];
         let words: Vec<&str> = words.iter().chain(more).copied().collect();
-        approves(&login.page(), &person.name, &words)
+        approves(page, &person.name, &words)
     }
 
-    fn curl(&self, words: &[&str]) -> super::super::keycloak::Answer {
+    /// Approves a code that nobody waits for: what pages the person saw.
+    fn sees(&self, person: &Person, more: &[&str]) -> Run {
+        let code = self.keycloak.device_code("walletctl");
+        self.visits(person, code["verification_uri_complete"].as_str().unwrap(), more)
+    }
+
+    fn curl(&self, words: &[&str]) -> Answer {
         let words: Vec<&str> = ["--cacert", self.ca.as_str()].iter().chain(words).copied().collect();
         curl(&words)
     }
+}
+
+/// Gives the shipped realm a client of the test realm by another name.
+fn employs(keycloak: &Keycloak, known: &str, name: &str) {
+    let found = keycloak.admin("GET", &format!("/clients?clientId={name}"), None).ok();
+    if !found.as_array().unwrap().is_empty() {
+        return;
+    }
+    let realm = keycloak::json("tests/stack/keycloak/wallet-realm.json");
+    let mut client = realm["clients"].as_array().unwrap().iter().find(|own| own["clientId"] == known).unwrap().clone();
+    client["clientId"] = name.into();
+    let made = keycloak.admin("POST", "/clients", Some(&client));
+    // Another test may have been quicker.
+    assert!([201, 409].contains(&made.status), "{made:?}");
+    let id = keycloak.admin("GET", &format!("/clients?clientId={name}"), None).ok()[0]["id"].clone();
+    let roles = ["operator", "user"].map(|role| keycloak.admin("GET", &format!("/roles/{role}"), None).ok());
+    let path = format!("/clients/{}/scope-mappings/realm", id.as_str().unwrap());
+    keycloak.admin("POST", &path, Some(&roles.to_vec().into())).ok();
 }
 
 #[test]
@@ -267,4 +335,92 @@ fn guesses(page: &str, who: &str, password: &str, ca: &str) -> String {
         std::process::Command::new(super::super::keycloak::file("tests/stack/keycloak/approve_device.py"));
     command.args([page, who, password, "--ca", ca]);
     crate::harness::run(command, Vec::new()).exits(1)
+}
+
+#[test]
+fn a_sign_in_that_nobody_answers_in_time_exits_4_through_the_gateway_too() {
+    let Some(way) = Way::through_the_gateway("a sign-in that ends") else { return };
+    way.nobody_answers();
+}
+
+#[test]
+fn an_issuer_behind_the_gateway_that_wants_to_be_asked_less_often_is_asked_less_often() {
+    let Some(way) = Way::through_the_gateway("slow_down") else { return };
+    way.is_asked_too_often();
+}
+
+#[test]
+fn a_keycloak_that_fails_behind_the_gateway_for_a_moment_does_not_end_a_sign_in() {
+    let Some(way) = Way::through_the_gateway("a 502 in the middle of a sign-in") else { return };
+    way.fails_for_a_moment();
+}
+
+#[test]
+fn two_sign_ins_at_once_through_the_gateway_both_end_well() {
+    let Some(way) = Way::through_the_gateway("two sign-ins at once") else { return };
+    way.two_at_once();
+}
+
+#[test]
+fn ten_processes_use_a_refresh_token_once_through_the_gateway_too() {
+    let what = "ten processes with one refresh token";
+    let Some(way) = Way::through_the_gateway(what) else { return };
+    way.ten_processes(what);
+}
+
+/// How many attempts the trail tells of, by their reason.
+fn refused(world: &World) -> BTreeMap<String, u64> {
+    let list = world.ctl("audit list --kind sign_in_refused --limit 100 -o json").data();
+    let mut refused = BTreeMap::new();
+    for row in list.as_array().unwrap() {
+        let record = &row["record"];
+        *refused.entry(record["reason"].as_str().unwrap().to_owned()).or_default() += record["count"].as_u64().unwrap();
+    }
+    refused
+}
+
+#[test]
+fn wrong_passwords_codes_and_secrets_are_in_the_audit_trail_and_an_honest_sign_in_is_not() {
+    let Some(gateway) = Gateway::new("what of signing in is in the audit trail") else { return };
+    let olga = gateway.hires("olga", &["operator"]);
+    assert_eq!(gateway.sees(&olga, &[]).ok().trim(), "password set-up-otp consent approved");
+    assert_eq!(gateway.sees(&olga, &[]).ok().trim(), "password otp consent approved");
+    let token = format!("{}/protocol/openid-connect/token", gateway.issuer);
+    let job = |secret: &str| {
+        let secret = format!("client_secret={secret}");
+        let form = ["grant_type=client_credentials", "client_id=cron-job", &secret];
+        let words: Vec<&str> = form.iter().flat_map(|field| ["--data-urlencode", field]).collect();
+        gateway.curl(&[words.as_slice(), &[&token]].concat())
+    };
+    job(&gateway.secret).ok();
+
+    let wrong = gateway.sees(&olga, &["--otp-code", "000000"]);
+    assert!(wrong.code == 1 && wrong.out.starts_with("password otp "), "{wrong}");
+    let code = gateway.keycloak.device_code("walletctl");
+    let guess = guesses(code["verification_uri_complete"].as_str().unwrap(), &olga.name, "wrong", &gateway.ca);
+    assert!(guess.starts_with("password 200 "), "{guess}");
+    job("wrong").refused(401, "unauthorized_client");
+
+    // What is not written yet is written at the end.
+    let Gateway { world, daemon, _turn, .. } = gateway;
+    assert_eq!(daemon.stop(), 0);
+    let daemon = world.daemon();
+    world.settles("the trail");
+    let expected = [("grant_refused".to_owned(), 1), ("login_refused".to_owned(), 2)];
+    assert_eq!(refused(&world), BTreeMap::from(expected));
+    drop(daemon);
+}
+
+#[test]
+fn administrators_and_who_may_backdate_bring_a_one_time_password_as_operators_do() {
+    let Some(gateway) = Gateway::new("who brings a one-time password") else { return };
+    for (name, roles) in [("ada", ["admin", "auditor"]), ("ben", ["backdate", "user"]), ("cleo", ["operator", "admin"])]
+    {
+        let person = gateway.hires(name, &roles);
+        // Never twice, whatever somebody is besides.
+        assert_eq!(gateway.sees(&person, &[]).ok().trim(), "password set-up-otp consent approved", "{name}");
+        assert_eq!(gateway.sees(&person, &[]).ok().trim(), "password otp consent approved", "{name}");
+    }
+    let person = gateway.hires("dan", &["user", "auditor"]);
+    assert_eq!(gateway.sees(&person, &[]).ok().trim(), "password consent approved");
 }

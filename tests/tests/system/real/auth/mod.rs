@@ -12,6 +12,7 @@ mod readme;
 mod realm;
 mod roles;
 mod security;
+mod ways;
 
 use std::{
     collections::BTreeMap,

@@ -1,30 +1,16 @@
 //! People sign in by the device flow, directly at Keycloak.
 
-use std::{net::SocketAddr, process::Command, thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use rustix::process::Signal;
-use wallet_tests::{
-    front::Front,
-    proxy::{Link, Proxy},
-};
+use wallet_tests::proxy::{Link, Proxy};
 
 use super::{
     super::keycloak::{Keycloak, approves, claims, curl, free_port},
-    Site, Waiting,
+    Site,
+    ways::{TOKEN, Way, before},
 };
-use crate::harness::{finish, signal, tool, until};
-
-/// A site whose issuer is reached through a front.
-fn behind_a_front(what: &str) -> Option<(Front, Site)> {
-    let keycloak = Keycloak::of(what)?;
-    let server: SocketAddr = keycloak.url.strip_prefix("http://").unwrap().parse().unwrap();
-    let front = Front::before(server).unwrap();
-    let site = Site::by(keycloak, front.address());
-    Some((front, site))
-}
-
-const DEVICE: &str = "/auth/device ";
-const TOKEN: &str = "/openid-connect/token ";
+use crate::harness::signal;
 
 #[test]
 fn a_person_signs_in_at_the_printed_page_and_moves_money_over_tcp() {
@@ -61,65 +47,32 @@ fn a_person_signs_in_at_the_printed_page_and_moves_money_over_tcp() {
 
 #[test]
 fn a_denied_sign_in_exits_10_and_one_that_nobody_answers_in_time_exits_4() {
-    let Some(site) = Site::new("sign-ins that are denied, and that end") else { return };
-    let (olivia, late) = (site.person("olivia"), site.by_client("olivia", "hasty"));
-    // Four seconds are too short for anybody.
-    let forgotten = late.begins(&[]);
+    let Some(way) = Way::directly("sign-ins that are denied, and that end") else { return };
+    let olivia = way.person("walletctl");
     let login = olivia.begins(&[]);
     assert_eq!(approves(&login.page(), "olivia", &["--deny"]).ok().trim(), "password consent denied");
     login.ends().exits_with_error(10);
     olivia.world.ctl("balance w_1").exits(4);
-
-    let error = forgotten.ends().exits_with_error(4);
-    assert_eq!(error["retryable"], false, "{error}");
-    late.world.ctl("balance w_1").exits(4);
+    way.nobody_answers();
 }
 
 #[test]
 fn an_issuer_that_wants_to_be_asked_less_often_is_asked_less_often() {
-    let Some((front, site)) = behind_a_front("slow_down, by the real Keycloak") else { return };
-    // Keycloak wants three seconds between two questions; the client is told one.
-    front.changes(DEVICE, "\"interval\":3", "\"interval\":1");
-    let olivia = site.by_client("olivia", "slow");
-    let login = olivia.begins(&[]);
-    let page = login.page();
-    until("it was asked twice, the second time too soon", || front.asked(TOKEN) == 2);
-    approves(&page, "olivia", &[]).ok();
-    login.ends().ok();
-    // One second, then six: with one second each it would have been eight questions.
-    assert_eq!(front.asked(TOKEN), 3);
-    assert_eq!(olivia.is()["roles"], serde_json::json!(["operator", "user"]));
+    let Some(way) = Way::directly("slow_down, by the real Keycloak") else { return };
+    way.is_asked_too_often();
 }
 
 #[test]
 fn a_gateway_that_fails_for_a_moment_does_not_end_a_sign_in() {
-    let Some((front, site)) = behind_a_front("a 502 in the middle of a sign-in") else { return };
-    let olivia = site.person("olivia");
-    let login = olivia.begins(&[]);
-    let page = login.page();
-    until("it waits", || front.asked(TOKEN) >= 1);
-    front.answers(TOKEN, 502, 2);
-    front.drops(TOKEN, 1);
-    front.answers(TOKEN, 503, 1);
-    approves(&page, "olivia", &[]).ok();
-    login.ends().ok();
-    assert!(front.asked(TOKEN) >= 5, "{}", front.asked(TOKEN));
-    assert_eq!(olivia.is()["roles"], serde_json::json!(["operator", "user"]));
-
-    // What will not pass ends it at once.
-    let login = olivia.begins(&[]);
-    login.page();
-    front.answers(TOKEN, 404, 1);
-    let before = front.asked(TOKEN);
-    let error = login.ends();
-    assert!(error.code != 0 && front.asked(TOKEN) <= before + 1, "{error}");
+    let Some(way) = Way::directly("a 502 in the middle of a sign-in") else { return };
+    way.fails_for_a_moment();
 }
 
 #[test]
 fn an_issuer_that_is_away_means_try_again_and_an_interrupted_sign_in_exits_130() {
-    let Some((front, site)) = behind_a_front("an issuer that is away, and Ctrl-C") else { return };
-    let olivia = site.person("olivia");
-    front.answers("/.well-known/", 503, 1_000);
+    let Some(way) = Way::directly("an issuer that is away, and Ctrl-C") else { return };
+    let olivia = way.person("walletctl");
+    way.front.answers("/.well-known/", 503, 1_000);
     olivia.begins(&[]).ends().exits_with_error(75);
     let Some(other) = Site::new("Ctrl-C in a sign-in") else { return };
     let olivia = other.person("olivia");
@@ -132,47 +85,15 @@ fn an_issuer_that_is_away_means_try_again_and_an_interrupted_sign_in_exits_130()
 
 #[test]
 fn two_sign_ins_at_once_both_end_well() {
-    let Some(site) = Site::new("two sign-ins at once") else { return };
-    let olivia = site.person("olivia");
-    let logins = [olivia.begins(&[]), olivia.begins(&[])];
-    let codes = logins.each_ref().map(Waiting::code);
-    assert_ne!(codes[0], codes[1]);
-    // The second one first.
-    for login in logins.iter().rev() {
-        approves(&login.page(), "olivia", &[]).ok();
-    }
-    for login in logins {
-        login.ends().ok();
-    }
-    assert_eq!(olivia.is()["roles"], serde_json::json!(["operator", "user"]));
-    assert!(!olivia.refresh_token().is_empty());
+    let Some(way) = Way::directly("two sign-ins at once") else { return };
+    way.two_at_once();
 }
 
 #[test]
 fn ten_processes_that_need_a_new_token_at_once_use_the_refresh_token_once() {
     let what = "ten processes with one refresh token";
-    let Some((front, site)) = behind_a_front(what) else { return };
-    let Some(faketime) = tool("faketime", what) else { return };
-    let olivia = site.signed_in("olivia");
-    olivia.world.wallet("w_1", "EUR", "1");
-    let (first, asked) = (olivia.refresh_token(), front.asked(TOKEN));
-    // For walletctl it is four minutes and a half later: its token of five minutes wants to be renewed.
-    let later = |seconds: u32| {
-        let mut command: Command = olivia.world.command(&faketime);
-        command.args(["-f", &format!("+{seconds}s")]).arg(olivia.world.walletctl().get_program());
-        command.args(["balance", "w_1"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        command
-    };
-    let running: Vec<_> = (0..10).map(|_| later(280).spawn().unwrap()).collect();
-    for (number, child) in running.into_iter().enumerate() {
-        finish(format!("process {number}"), child).ok();
-    }
-    assert_eq!(front.asked(TOKEN), asked + 1, "each refresh token is good for one use");
-    assert_ne!(olivia.refresh_token(), first);
-    // The login lives on, for as long as nobody shows a used one.
-    finish("once more".into(), later(560).spawn().unwrap()).ok();
-    assert_eq!(front.asked(TOKEN), asked + 2);
-    site.keycloak.refresh("walletctl", &first).refused(400, "invalid_grant");
+    let Some(way) = Way::directly(what) else { return };
+    way.ten_processes(what);
 }
 
 #[test]
@@ -196,8 +117,7 @@ fn after_a_logout_no_token_of_it_is_taken_for_a_new_one() {
 fn a_batch_lasts_longer_than_many_tokens() {
     let what = "a batch that outlasts its tokens";
     let Some(keycloak) = Keycloak::of(what) else { return };
-    let server: SocketAddr = keycloak.url.strip_prefix("http://").unwrap().parse().unwrap();
-    let front = Front::before(server).unwrap();
+    let front = before(&keycloak);
     // Every request takes a while.
     let port = free_port();
     let slow = Proxy::to(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
