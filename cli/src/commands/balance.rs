@@ -233,15 +233,15 @@ async fn movements(
 
 /// An amount that walletd wrote.
 fn decimal(text: &str) -> Result<Decimal, CliError> {
-    text.parse().map_err(|_| not_understood(format!("{text} is no amount")))
+    text.parse().map_err(|_| not_understood(&format!("{text} is no amount")))
 }
 
 /// A sum of amounts that walletd wrote.
 fn plus(one: Decimal, other: Decimal) -> Result<Decimal, CliError> {
-    one.checked_add(other).ok_or_else(|| not_understood("a sum leaves the range of money".into()))
+    one.checked_add(other).ok_or_else(|| not_understood("a sum leaves the range of money"))
 }
 
-fn not_understood(why: String) -> CliError {
+fn not_understood(why: &str) -> CliError {
     CliError::new("internal", format!("walletd's answer is not understood: {why}"))
 }
 

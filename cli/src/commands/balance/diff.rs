@@ -56,7 +56,7 @@ pub struct Diff {
 
 /// One movement that is in one balance only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Change {
+struct Movement {
     /// `in` the second balance only, or `out`: in the first only.
     change: &'static str,
     /// What it adds to the difference.
@@ -71,7 +71,7 @@ struct Change {
     memo: String,
 }
 
-impl Record for Change {
+impl Record for Movement {
     const COLUMNS: &'static [&'static str] = &[
         "change",
         "amount",
@@ -113,7 +113,7 @@ struct Side {
 
 impl Side {
     fn of(view: &BalanceView) -> Result<Self, CliError> {
-        let at = view.at.parse().map_err(|_| not_understood(format!("{} is no time", view.at)))?;
+        let at = view.at.parse().map_err(|_| not_understood(&format!("{} is no time", view.at)))?;
         Ok(Self { at, known: view.seq })
     }
 
@@ -123,15 +123,15 @@ impl Side {
 }
 
 /// What a movement adds to the second balance over the first; none if both or neither have it.
-fn change(first: Side, second: Side, line: &StatementLine) -> Result<Option<Change>, CliError> {
+fn change(first: Side, second: Side, line: &StatementLine) -> Result<Option<Movement>, CliError> {
     let time = &line.effective_at;
-    let effective_at = time.parse().map_err(|_| not_understood(format!("{time} is no time")))?;
+    let effective_at = time.parse().map_err(|_| not_understood(&format!("{time} is no time")))?;
     let (change, amount) = match (first.has(effective_at, line.seq), second.has(effective_at, line.seq)) {
         (false, true) => ("in", line.amount.clone()),
         (true, false) => ("out", (-decimal(&line.amount)?).to_string()),
         (true, true) | (false, false) => return Ok(None),
     };
-    Ok(Some(Change {
+    Ok(Some(Movement {
         change,
         amount,
         transaction: line.transaction.clone(),
@@ -168,7 +168,7 @@ pub(super) async fn diff(ctx: &Context, args: &Diff) -> Result<(), CliError> {
     let difference = plus(decimal(&second.balance)?, -decimal(&first.balance)?)?;
     let from = if one.known == two.known { one.at.min(two.at).plus_micros(1) } else { Timestamp::MIN };
     let to = one.at.max(two.at);
-    let mut rows = ctx.out().rows::<Change>("balance.diff")?;
+    let mut rows = ctx.out().rows::<Movement>("balance.diff")?;
     let (mut sum, mut count) = (Decimal::ZERO, 0_usize);
     let most = if args.paging.all { usize::MAX } else { args.paging.limit };
     if from <= to {
@@ -181,7 +181,7 @@ pub(super) async fn diff(ctx: &Context, args: &Diff) -> Result<(), CliError> {
         .await?;
     }
     if sum != difference {
-        return Err(not_understood(format!("the movements add up to {sum}, not to {difference}")));
+        return Err(not_understood(&format!("the movements add up to {sum}, not to {difference}")));
     }
     rows.foot(String::new());
     for (word, view) in [("first ", &first), ("second", &second)] {

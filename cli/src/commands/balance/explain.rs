@@ -43,7 +43,7 @@ pub struct Explain {
 
 /// One part of a balance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Part {
+struct Share {
     /// The kind of movement; with its direction where it has two.
     part: String,
     /// How many there are; not told of what is not in the balance.
@@ -54,7 +54,7 @@ struct Part {
     in_balance: bool,
 }
 
-impl Record for Part {
+impl Record for Share {
     const COLUMNS: &'static [&'static str] = &["part", "count", "amount", "in_balance"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
@@ -89,10 +89,10 @@ impl Parts {
         self.0.values().try_fold(Decimal::ZERO, |sum, (_, amount)| plus(sum, *amount))
     }
 
-    fn rows(self, scale: u32) -> Vec<Part> {
+    fn rows(self, scale: u32) -> Vec<Share> {
         let row = |(part, (count, mut amount)): (String, (u64, Decimal))| {
             amount.rescale(scale);
-            Part { part, count: Some(count), amount: amount.to_string(), in_balance: true }
+            Share { part, count: Some(count), amount: amount.to_string(), in_balance: true }
         };
         self.0.into_iter().map(row).collect()
     }
@@ -100,7 +100,7 @@ impl Parts {
 
 /// Explains one balance.
 pub(super) async fn explain(ctx: &Context, args: &Explain) -> Result<(), CliError> {
-    ctx.out().check::<Part>()?;
+    ctx.out().check::<Share>()?;
     let api = ctx.api()?;
     let ask = BalanceQuery {
         at: args.at.as_ref().map(written),
@@ -115,16 +115,16 @@ pub(super) async fn explain(ctx: &Context, args: &Explain) -> Result<(), CliErro
     movements(ctx, &args.wallet, (Timestamp::MIN, &found.at), found.seq, |line| parts.add(line)).await?;
     let balance = decimal(&found.balance)?;
     if parts.sum()? != balance {
-        return Err(not_understood(format!("the movements add up to {}, not to {}", parts.sum()?, found.balance)));
+        return Err(not_understood(&format!("the movements add up to {}, not to {}", parts.sum()?, found.balance)));
     }
     let mut rows = parts.rows(balance.scale());
-    let at_other = async |at: Option<String>, known_at: Option<u64>| -> Result<Part, CliError> {
+    let at_other = async |at: Option<String>, known_at: Option<u64>| -> Result<Share, CliError> {
         let part = if known_at.is_some() { "counts_later" } else { "recorded_later" };
         let ask = BalanceQuery { at, known_at: known_at.map(|seq| seq.to_string()), ..BalanceQuery::default() };
         let other = api.balance(&args.wallet, &ask).await?.body;
         let mut amount = plus(decimal(&other.balance)?, -balance)?;
         amount.rescale(balance.scale());
-        Ok(Part { part: part.into(), count: None, amount: amount.to_string(), in_balance: false })
+        Ok(Share { part: part.into(), count: None, amount: amount.to_string(), in_balance: false })
     };
     if args.at.is_some() {
         rows.push(at_other(None, Some(found.seq)).await?);
@@ -132,7 +132,7 @@ pub(super) async fn explain(ctx: &Context, args: &Explain) -> Result<(), CliErro
     if args.known_at.is_some() {
         rows.push(at_other(Some(found.at.clone()), None).await?);
     }
-    let mut out = ctx.out().rows::<Part>("balance.explain")?;
+    let mut out = ctx.out().rows::<Share>("balance.explain")?;
     for row in &rows {
         out.row(row)?;
     }

@@ -68,14 +68,14 @@ fn find(
     match View::find(&path).map_err(|error| of_results(&error))? {
         Some(view) if view.binding.plan.sha256 == sha256 => Ok((source, view)),
         Some(view) => Err(changed(&file.file, view.binding.plan.sha256, sha256)),
-        None => match started(ctx, &file.file, ledger.ok()) {
-            Some(theirs) => Err(changed(&file.file, theirs, sha256)),
-            None => {
-                let message = format!("{}: no batch with this content was run from here at this ledger", source.name());
-                Err(CliError::usage(message)
-                    .hint("walletctl batch run sends it. What another machine sent replays: money moves once."))
+        None => {
+            if let Some(theirs) = started(ctx, &file.file, ledger.ok()) {
+                return Err(changed(&file.file, theirs, sha256));
             }
-        },
+            let message = format!("{}: no batch with this content was run from here at this ledger", source.name());
+            Err(CliError::usage(message)
+                .hint("walletctl batch run sends it. What another machine sent replays: money moves once."))
+        }
     }
 }
 
