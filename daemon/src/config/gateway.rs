@@ -19,7 +19,7 @@ const DEFAULT_HEAD: usize = 32 << 10;
 /// has more than a quarter. It is four for each connection that it may have.
 const DEFAULT_OF_ADDRESS: usize = 1_024;
 
-/// Proxies are a handful of addresses; the widest private network (10.0.0.0/8, fd00::/8) is what may be meant at most.
+/// Proxies are a handful of addresses; the widest private network (`10.0.0.0/8`, `fd00::/8`) is what may be meant at most.
 const WIDEST: u8 = 8;
 
 /// The TCP listener, and its limits.

@@ -33,12 +33,11 @@ impl Edge {
         let source = Source::Tcp(self.remote);
         let refused = |why| anyhow!("a request was refused: {why:?}");
         self.limits.arrived(&source).await.map_err(refused)?;
-        let caller = match self.tokens.known(token) {
-            Some(caller) => caller,
-            None => {
-                self.limits.may_try(&self.remote, Some(token)).await.map_err(refused)?;
-                self.tokens.authenticate(token).await?
-            }
+        let caller = if let Some(caller) = self.tokens.known(token) {
+            caller
+        } else {
+            self.limits.may_try(&self.remote, Some(token)).await.map_err(refused)?;
+            self.tokens.authenticate(token).await?
         };
         self.limits.verified(&source, &caller).await.map_err(refused)
     }

@@ -191,7 +191,7 @@ impl Keycloak {
             let _share = share.ok_or_else(|| busy("this address sends as many forms at a time as one may"))?;
             form = self.form(&parts.headers, body).await?;
         }
-        let (outgoing, client) = self.outgoing(route, remote, parts, form)?;
+        let (outgoing, client) = self.outgoing(route, remote, parts, form).map_err(|response| *response)?;
         if let Some(guard) = &self.guard {
             guard.admit(&Attempt { address, route, client: client.as_deref(), guesses }).await?;
         }
@@ -220,8 +220,7 @@ impl Keycloak {
         let (response, how) = match answer {
             Ok(answer) => {
                 let how = judged(attempt, &form, &answer);
-                self.given(attempt.address, answer)
-                    .map_or_else(|response| (response, Ended::Unknown), |good| (good, how))
+                self.given(attempt.address, answer, how)
             }
             Err(error) => (self.down(&error), Ended::Unknown),
         };
@@ -243,8 +242,8 @@ impl Keycloak {
         tokio::time::timeout(self.time_limit, answer).await.unwrap_or(Err(Down::Slow))
     }
 
-    /// An answer as the client gets it.
-    fn given(&self, address: IpAddr, answer: Answer) -> Result<Response, Response> {
+    /// An answer as the client gets it, and how the attempt ended: what leads elsewhere is no answer to anybody's.
+    fn given(&self, address: IpAddr, answer: Answer, how: Ended) -> (Response, Ended) {
         let Answer { status, headers, body } = answer;
         let mut headers = headers::to_client(&headers);
         // Of the body as it is given.
@@ -252,17 +251,18 @@ impl Keycloak {
         if let Some(location) = headers.get(header::LOCATION) {
             let stays = location.to_str().is_ok_and(|location| redirects::stays(&self.public, &self.realm, location));
             if !stays {
-                return Err(self.astray(location));
+                return (self.astray(location), Ended::Unknown);
             }
         }
         let body = if body.len() <= SMALL {
             Body::from(body)
         } else {
-            let place = self.large.take(address);
-            let place = place.map_err(|_| busy("as many large answers are being read as may be"))?;
+            let Ok(place) = self.large.take(address) else {
+                return (busy("as many large answers are being read as may be"), how);
+            };
             Body::new(Large::new(body, place, self.reading))
         };
-        Ok((status, headers, body).into_response())
+        ((status, headers, body).into_response(), how)
     }
 
     fn astray(&self, location: &HeaderValue) -> Response {

@@ -62,7 +62,7 @@ impl Keycloak {
         remote: Remote,
         parts: Parts,
         mut sent: Bytes,
-    ) -> Result<(Outgoing, Option<String>), Response> {
+    ) -> Result<(Outgoing, Option<String>), Box<Response>> {
         let query = parts.uri.query().unwrap_or_default();
         let mut headers = headers::to_keycloak(&parts.headers, remote.address, &self.public);
         if parts.method == Method::POST {
@@ -76,24 +76,24 @@ impl Keycloak {
         let mut client = None;
         if matches!(route, Route::Device | Route::Token | Route::Revoke) {
             if !query.is_empty() {
-                return Err(oauth("invalid_request", "parameters belong into the body"));
+                return Err(oauth("invalid_request", "parameters belong into the body").into());
             }
             // A client shows who it is in one way (RFC 6749, 2.3); of two Keycloak could read the one that is not read here.
             if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
-                return Err(oauth("invalid_request", "Authorization is there more than once"));
+                return Err(oauth("invalid_request", "Authorization is there more than once").into());
             }
             let form = Form::read(&sent).map_err(|error| oauth("invalid_request", &error.to_string()))?;
             if route == Route::Token
                 && let Some(refused) = refused_grant(&form)
             {
-                return Err(refused);
+                return Err(refused.into());
             }
             client = client_of(&form, &parts.headers).map_err(|error| oauth("invalid_client", &error.to_string()))?;
             sent = form.written().into();
         } else {
             headers.remove(header::AUTHORIZATION);
             if route == Route::Code && parts.method == Method::POST {
-                return Err(typed_code(&self.realm, &sent));
+                return Err(typed_code(&self.realm, &sent).into());
             }
         }
         let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
