@@ -130,6 +130,13 @@ impl Context {
         Some(self.session.get_or_init(|| Session::new(url, &self.settings.identity, &self.paths, &self.env)))
     }
 
+    /// Tells what the next command will miss: that a sign-in could not be kept.
+    pub fn tell_unkept(&self) {
+        let Some(why) = self.session.get().and_then(|session| session.unkept()) else { return };
+        self.prompt
+            .note(&format!("{why}: the sign-in could not be kept, and is over. Sign in again: walletctl auth login"));
+    }
+
     /// What the requests are part of.
     pub fn tracing(&self) -> &Tracing {
         &self.tracing

@@ -62,6 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let context = build.finish();
             runtime()?.block_on(async {
                 let result = commands::run(&context, cli.command).await;
+                context.tell_unkept();
                 context.tracing().end(&context.prompt, result.as_ref().err()).await;
                 result
             })

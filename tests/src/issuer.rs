@@ -47,10 +47,12 @@ impl Request {
 }
 
 /// What the token endpoint does next.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Next {
     /// Gives tokens.
     Tokens,
+    /// Gives tokens once this was done: what happens elsewhere while somebody waits for them.
+    After(Arc<dyn Fn() + Send + Sync>),
     /// Refuses with a word of OAuth.
     Refuse(&'static str),
     /// Answers with this status and a page for people.
@@ -59,6 +61,19 @@ pub enum Next {
     Reset,
     /// Sends elsewhere.
     Redirect(String),
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tokens => f.write_str("Tokens"),
+            Self::After(_) => f.write_str("After"),
+            Self::Refuse(word) => write!(f, "Refuse({word})"),
+            Self::Page(status) => write!(f, "Page({status})"),
+            Self::Reset => f.write_str("Reset"),
+            Self::Redirect(to) => write!(f, "Redirect({to})"),
+        }
+    }
 }
 
 /// What it is told, and what it saw.
@@ -261,6 +276,7 @@ impl State {
             Next::Page(status) => return Some((status, Vec::new(), "<html>".into())),
             Next::Reset => return None,
             Next::Redirect(to) => return Some((307, vec![("location", to)], String::new())),
+            Next::After(done) => done(),
             Next::Tokens => {}
         }
         match request.field("grant_type").as_deref() {
@@ -320,6 +336,9 @@ impl State {
                 (401, vec![kind, ("www-authenticate", challenge)], problem(401, "not_signed_in"))
             }
             Some(_) if request.path.starts_with("/v1/forbidden") => (403, vec![kind], problem(403, "forbidden")),
+            Some(_) if request.path.starts_with("/v1/can-i") => good(&json!({
+                "allowed": true, "action": "whatever", "method": "POST", "path": "/", "wallets": "any", "backdate": true
+            })),
             Some(_) => good(&json!({"actor": "somebody", "roles": ["operator"], "permissions": []})),
         }
     }

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -17,7 +16,7 @@ use crate::{
     config::{Named, Origin, Setting},
     env::Env,
     error::CliError,
-    paths::read_private,
+    paths::{open_plain, read_private},
 };
 
 /// Largest secret: a key of RSA 16384 is below it.
@@ -68,10 +67,12 @@ fn systemd(name: &str, env: &Env) -> Result<String, CliError> {
         CliError::configuration(format!("there is no CREDENTIALS_DIRECTORY to find {name} in")).hint(&hint)
     })?;
     let path = Path::new(&folder).join(name);
-    let mut text = String::new();
     // systemd lets nobody else in there, by rules of its own: the mode does not tell.
-    File::open(&path)
-        .and_then(|file| file.take(MAX_SECRET).read_to_string(&mut text))
+    let (file, _) = open_plain(&path)?
+        .ok_or_else(|| CliError::configuration(format!("there is no {}", path.display())).hint(&hint))?;
+    let mut text = String::new();
+    file.take(MAX_SECRET)
+        .read_to_string(&mut text)
         .map_err(|e| CliError::configuration(format!("cannot read {}: {e}", path.display())).hint(&hint))?;
     Ok(text)
 }

@@ -12,23 +12,35 @@ use crate::error::CliError;
 
 /// The name of our entries.
 const SERVICE: &str = "walletctl";
-/// The entry that only shows whether the keyring keeps what it is given.
+/// What begins the names of entries that only show whether the keyring keeps what it is given.
 const PROBE: &str = "probe";
 /// How long a person may take to unlock it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Writes, reads and deletes a test entry.
+/// Writes, reads and deletes a test entry: one of its own, since others may be looking at the same time.
 pub async fn probe() -> Result<(), CliError> {
     let text = uuid::Uuid::new_v4().to_string();
     on_thread(move || {
-        let entry = entry(PROBE)?;
-        entry.set_password(&text)?;
-        let found = entry.get_password()?;
-        entry.delete_credential()?;
-        Ok(found == text)
+        let entry = entry(&format!("{PROBE}-{text}"))?;
+        let delete = || entry.delete_credential();
+        probed(&text, |text| entry.set_password(text), || entry.get_password(), delete)
     })
     .await
     .and_then(|same| if same { Ok(()) } else { Err(none("it gives back something else than it was given")) })
+}
+
+/// Whether an entry gives back what it is given. However that goes, the entry is deleted.
+fn probed(
+    text: &str,
+    set: impl FnOnce(&str) -> Result<(), Error>,
+    get: impl FnOnce() -> Result<String, Error>,
+    delete: impl FnOnce() -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let found = set(text).and_then(|()| get());
+    let deleted = delete();
+    let same = found? == text;
+    deleted?;
+    Ok(same)
 }
 
 /// Keeps a secret under a name.
@@ -91,4 +103,33 @@ fn why(error: &Error) -> String {
 
 fn none(why: &str) -> CliError {
     CliError::new("no_keyring", format!("no keyring keeps tokens here: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_probe_stays_whatever_came_of_it() {
+        let broken = || Error::Invalid("store".into(), "broken".into());
+        let probe = |set: Result<(), Error>, get: Result<String, Error>, delete: Result<(), Error>| {
+            let mut deleted = 0;
+            let found = probed(
+                "text",
+                |_| set,
+                || get,
+                || {
+                    deleted += 1;
+                    delete
+                },
+            );
+            assert_eq!(deleted, 1);
+            found
+        };
+        assert!(probe(Ok(()), Ok("text".into()), Ok(())).unwrap());
+        assert!(!probe(Ok(()), Ok("another".into()), Ok(())).unwrap());
+        assert!(probe(Err(broken()), Ok("text".into()), Err(Error::NoEntry)).is_err());
+        assert!(probe(Ok(()), Err(broken()), Ok(())).is_err());
+        assert!(probe(Ok(()), Ok("text".into()), Err(broken())).is_err());
+    }
 }

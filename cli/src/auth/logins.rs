@@ -1,7 +1,8 @@
 //! Logins that are kept: a file for each, with the tokens in it or in the keyring.
 //!
 //! The file says what the login belongs to, whose it is and when it ends; it is replaced in one step, with mode 0600, and
-//! looser modes are refused. Who renews a login holds its lock: the renewed tokens are on disk before anybody uses them.
+//! looser modes are refused. Who renews a login holds its lock, and has a place for the new tokens ([`Place`]) before it
+//! asks for them: a refresh token is good once, and what it brought must not be lost to a full disk or a locked keyring.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,12 +20,14 @@ use super::{binding::Binding, claims::Claims, keyring, tokens::Tokens};
 use crate::{
     env::now,
     error::CliError,
-    paths::{Paths, check_private, fault, private_dir, read_private, replace_private},
+    paths::{Paths, Replacement, TEMPORARY, check_private, fault, private_dir, read_private},
 };
 
 /// How long to wait for others that renew the same login: a dozen of them, each as long as an issuer may take.
 const LOCK_WAIT: Duration = Duration::from_mins(3);
 const LOCK_POLL: Duration = Duration::from_millis(20);
+/// Room for a login's file: its two tokens, of many roles each, are below half of it.
+const ROOM: usize = 64 << 10;
 /// The shape of the files.
 const VERSION: u32 = 1;
 
@@ -143,6 +146,10 @@ impl Secrets {
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "the lock is the open file")] File);
 
+/// Where the next tokens of a login will be, with room for them.
+#[derive(Debug)]
+pub struct Place(Replacement);
+
 /// The folder of logins.
 #[derive(Clone, Debug)]
 pub struct Logins {
@@ -187,13 +194,14 @@ impl Logins {
     /// Takes the right to renew.
     pub async fn lock(&self, binding: &Binding) -> Result<Lock, CliError> {
         private_dir(&self.folder)?;
-        let path = self.folder.join(binding.id()).with_extension("lock");
+        let id = binding.id();
+        let path = self.lock_path(&id);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(|e| fault("write", &path, &e))?;
         let mut waited = Duration::ZERO;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Lock(file)),
+                Ok(()) => break,
                 Err(rustix::io::Errno::WOULDBLOCK) if waited < LOCK_WAIT => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     return Err(CliError::new("unavailable", "another walletctl is renewing the login")
@@ -204,6 +212,31 @@ impl Logins {
             tokio::time::sleep(LOCK_POLL).await;
             waited += LOCK_POLL;
         }
+        self.sweep(Some(&id));
+        Ok(Lock(file))
+    }
+
+    /// Removes what a crash left half written, since tokens may be in it. Who writes a login holds its lock: a file whose
+    /// lock nobody has, or we have, is nobody's any more.
+    pub fn sweep(&self, held: Option<&str>) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.split('.').next()).unwrap_or_default();
+            if path.extension().is_none_or(|end| end != TEMPORARY) {
+                continue;
+            }
+            let lock = File::open(self.lock_path(id)).ok();
+            let free = |lock: &File| flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if held == Some(id) || lock.as_ref().is_none_or(free) {
+                // One that stays is for the next walletctl.
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+
+    fn lock_path(&self, id: &str) -> PathBuf {
+        self.folder.join(id).with_extension("lock")
     }
 
     /// The login of a binding and its tokens, as they are now.
@@ -219,9 +252,23 @@ impl Logins {
         Ok(tokens.map(|tokens| (login, tokens)))
     }
 
-    /// Keeps a login and its tokens. The keyring first: a file that names tokens which are not there is no login.
-    pub async fn save(&self, login: &Login, tokens: &Tokens) -> Result<(), CliError> {
-        let internal = |e: serde_json::Error| CliError::new("internal", e.to_string());
+    /// Makes room for the tokens that a login is about to get. Whoever asks for it holds the lock.
+    pub fn room(&self, binding: &Binding) -> Result<Place, CliError> {
+        Replacement::begin(&self.path(binding), ROOM).map(Place)
+    }
+
+    /// The same before a login's tokens are exchanged for others: the keyring shows too that it still takes them, by
+    /// taking those that it has.
+    pub async fn room_after(&self, login: &Login, tokens: &Tokens) -> Result<Place, CliError> {
+        if login.storage == Storage::Keyring {
+            keyring::set(&login.binding.id(), text(tokens)?).await?;
+        }
+        self.room(&login.binding)
+    }
+
+    /// Keeps a login and its tokens in its place. The keyring first: a file that names tokens which are not there is no
+    /// login.
+    pub async fn save(&self, place: Place, login: &Login, tokens: &Tokens) -> Result<(), CliError> {
         let id = login.binding.id();
         let before = read(&self.path(&login.binding))?;
         let mut kept = Kept {
@@ -236,14 +283,10 @@ impl Logins {
             tokens: None,
         };
         match login.storage {
-            Storage::Keyring => {
-                let text = serde_json::to_string(&Secrets::of(tokens)).map_err(internal)?;
-                keyring::set(&id, Token::new(text)).await?;
-            }
+            Storage::Keyring => keyring::set(&id, text(tokens)?).await?,
             Storage::File => kept.tokens = Some(Secrets::of(tokens)),
         }
-        let bytes = serde_json::to_vec_pretty(&kept).map_err(internal)?;
-        replace_private(&self.path(&login.binding), &bytes)?;
+        place.0.finish(&serde_json::to_vec_pretty(&kept).map_err(|e| internal(&e))?)?;
         if login.storage == Storage::File && before.is_some_and(|(before, _)| before.storage == Storage::Keyring) {
             // What the keyring still has is old; that it cannot be asked any more is why a file was wanted.
             let _ = keyring::delete(&id).await;
@@ -251,20 +294,30 @@ impl Logins {
         Ok(())
     }
 
-    /// Forgets a login, here.
+    /// Forgets a login, here. The keyring first: with the file gone, nobody would know what is left in it.
     pub async fn remove(&self, login: &Login) -> Result<(), CliError> {
+        if login.storage == Storage::Keyring {
+            keyring::delete(&login.binding.id()).await?;
+        }
         let path = self.path(&login.binding);
         match fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(fault("remove", &path, &e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fault("remove", &path, &e)),
+            _ => Ok(()),
         }
-        if login.storage == Storage::Keyring { keyring::delete(&login.binding.id()).await } else { Ok(()) }
     }
 
     fn path(&self, binding: &Binding) -> PathBuf {
         self.folder.join(binding.id()).with_extension("json")
     }
+}
+
+/// Tokens as the keyring keeps them.
+fn text(tokens: &Tokens) -> Result<Token, CliError> {
+    serde_json::to_string(&Secrets::of(tokens)).map(Token::new).map_err(|e| internal(&e))
+}
+
+fn internal(error: &serde_json::Error) -> CliError {
+    CliError::new("internal", error.to_string())
 }
 
 fn read(path: &std::path::Path) -> Result<Option<(Login, Option<Tokens>)>, CliError> {
@@ -306,6 +359,10 @@ mod tests {
         }
     }
 
+    async fn keep(logins: &Logins, login: &Login, access: &str) {
+        logins.save(logins.room(&login.binding).unwrap(), login, &tokens(access)).await.unwrap();
+    }
+
     fn in_folder(test: impl AsyncFnOnce(Logins)) {
         let folder = tempfile::tempdir().unwrap();
         let logins = Logins { folder: folder.path().join("logins") };
@@ -316,7 +373,7 @@ mod tests {
     fn a_login_is_found_for_its_own_url_issuer_and_client_only() {
         in_folder(async |logins| {
             let login = Login::begin(binding("https://a", "https://i"), Storage::File, &tokens("t"));
-            logins.save(&login, &tokens("t")).await.unwrap();
+            keep(&logins, &login, "t").await;
             let found = |resource: &str, client: &str, issuer| logins.find(resource, client, issuer).unwrap().is_some();
             assert!(found("https://a", "walletctl", None) && found("https://a", "walletctl", Some("https://i")));
             assert!(!found("https://b", "walletctl", None) && !found("https://a", "cron", None));
@@ -333,7 +390,7 @@ mod tests {
     fn a_login_in_a_file_is_private_and_a_looser_one_is_refused() {
         in_folder(async |logins| {
             let login = Login::begin(binding("https://a", "https://i"), Storage::File, &tokens("t"));
-            logins.save(&login, &tokens("t")).await.unwrap();
+            keep(&logins, &login, "t").await;
             let path = logins.path(&login.binding);
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
             assert_eq!(fs::metadata(&logins.folder).unwrap().mode() & 0o777, 0o700);
@@ -355,6 +412,30 @@ mod tests {
             assert!(soon.is_err());
             drop(held);
             logins.lock(&binding).await.unwrap();
+        });
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_removed_and_what_is_being_written_is_not() {
+        in_folder(async |logins| {
+            let (ours, theirs, nobodys) = (
+                binding("https://a", "https://i"),
+                binding("https://b", "https://i"),
+                binding("https://c", "https://i"),
+            );
+            let kept = Login::begin(ours.clone(), Storage::File, &tokens("t"));
+            keep(&logins, &kept, "t").await;
+            let their_lock = logins.lock(&theirs).await.unwrap();
+            let left = |binding: &Binding| logins.folder.join(format!("{}.json.4711.tmp", binding.id()));
+            for binding in [&ours, &theirs, &nobodys] {
+                fs::write(left(binding), "t-secret").unwrap();
+            }
+            let lock = logins.lock(&ours).await.unwrap();
+            assert_eq!([&ours, &theirs, &nobodys].map(|binding| left(binding).exists()), [false, true, false]);
+            assert!(logins.read(&ours).await.unwrap().is_some());
+            drop((lock, their_lock));
+            logins.sweep(None);
+            assert!(!left(&theirs).exists());
         });
     }
 }

@@ -1,9 +1,10 @@
 //! The token of each request, whoever it is asked as.
 //!
 //! A login's token is renewed under the login's lock: read again first, since another process may have renewed it, and
-//! kept before it is used. A refresh token is used once; were it used twice, the issuer would end the whole login.
+//! kept before it is used. A refresh token is used once; were it used twice, the issuer would end the whole login. So it
+//! is not used before there is room for what it brings. Should that not be kept all the same, this command still has it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Held, PoisonError};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::Mutex;
@@ -35,6 +36,7 @@ pub struct Session {
     pub http: Http,
     env: Env,
     held: Mutex<Option<Tokens>>,
+    unkept: Held<Option<CliError>>,
 }
 
 impl Session {
@@ -47,12 +49,18 @@ impl Session {
             http: Http::new(identity.ca_file.clone()),
             env: env.clone(),
             held: Mutex::new(None),
+            unkept: Held::new(None),
         })
     }
 
     /// The login for this resource, by this client, at the issuer of the context.
     pub fn login(&self) -> Result<Option<Login>, CliError> {
         self.logins.find(&self.resource, &self.identity.client, self.identity.issuer.as_deref())
+    }
+
+    /// Why the login is over with this command, if its new tokens could not be kept.
+    pub fn unkept(&self) -> Option<CliError> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A token that is good for now; none if nobody is signed in. `refused` is one that is not wanted again.
@@ -106,6 +114,12 @@ impl Session {
         if tokens.refresh_ends_at.is_some_and(|end| end <= second()) {
             return Err(over("it was not used for too long"));
         }
+        let place = match self.logins.room_after(login, &tokens).await {
+            Ok(place) => place,
+            // What cannot be kept now may be in a moment, and the token lasts for one more.
+            Err(_) if still_good(&tokens) => return Ok(tokens),
+            Err(trouble) => return Err(trouble),
+        };
         let asked = async {
             let provider = provider(&self.http, &login.binding.issuer).await.map_err(Denied::Trouble)?;
             let form = [
@@ -120,7 +134,9 @@ impl Session {
                 if fresh.refresh.is_none() {
                     (fresh.refresh, fresh.refresh_ends_at) = (tokens.refresh, tokens.refresh_ends_at);
                 }
-                self.logins.save(login, &fresh).await?;
+                if let Err(trouble) = self.logins.save(place, login, &fresh).await {
+                    *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+                }
                 Ok(fresh)
             }
             Err(Denied::Refused(refusal)) => Err(over(&refusal.text())),

@@ -230,6 +230,18 @@ fn open(name: &str) -> Result<File, CliError> {
     Source::open(Path::new(name)).map(Source::into_file).map_err(|error| of_input(&error))
 }
 
+/// Whether a row of a file gives a time; none if that cannot be told.
+pub(super) fn gives_times(ctx: &Context, name: &str) -> Option<bool> {
+    let mut file = open(name).ok()?;
+    let mut rows = Rows::start(ctx, &mut file).ok()?;
+    while let Some((_, row)) = rows.next().ok()? {
+        if row.is_ok_and(|wallet| wallet.opened_at.is_some()) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
 /// Reads the whole file and says how many wallets it has, or what is wrong with it.
 fn check(ctx: &Context, file: &mut File) -> Result<u64, CliError> {
     let (mut wallets, mut wrong, mut told) = (0_u64, 0_u64, Vec::new());

@@ -20,7 +20,7 @@ use crate::{
         http::Trouble,
         identity::Credentials,
         keyring,
-        logins::{Login, Storage},
+        logins::{Lock, Login, Place, Storage},
         session::Session,
         tokens::{Tokens, second, span},
     },
@@ -102,6 +102,8 @@ pub(super) async fn login(ctx: &Context, args: LoginArgs) -> Result<(), CliError
     let told = CliError::new("interrupted", "interrupted: nobody was signed in");
     let _flight = ctx.flight.begin(told);
     let issuer = choose(ctx, session).await?;
+    let client = session.identity.client.clone();
+    let binding = Binding { resource: session.resource.clone(), issuer: issuer.clone(), client };
     // Before anybody is asked to approve anything.
     let storage = if args.insecure_storage {
         Storage::File
@@ -109,16 +111,15 @@ pub(super) async fn login(ctx: &Context, args: LoginArgs) -> Result<(), CliError
         keyring::probe().await?;
         Storage::Keyring
     };
+    drop(room(session, &binding).await?);
     let tokens = if args.with_token {
         given(&issuer)?
     } else {
         let provider = provider(&session.http, &issuer).await?;
         approved(ctx, session, &provider, &args).await?
     };
-    let client = session.identity.client.clone();
-    let binding = Binding { resource: session.resource.clone(), issuer: issuer.clone(), client };
     let login = Login::begin(binding, storage, &tokens);
-    keep(session, &login, &tokens).await?;
+    keep(ctx, session, &login, &tokens).await?;
     remember(ctx, session, &issuer)?;
     let Binding { resource, issuer, client } = login.binding.clone();
     let row = Row {
@@ -133,14 +134,25 @@ pub(super) async fn login(ctx: &Context, args: LoginArgs) -> Result<(), CliError
     ctx.out().one("login", &row, Meta::new())
 }
 
+/// The right to write a login, and room for it.
+async fn room(session: &Session, binding: &Binding) -> Result<(Lock, Place), CliError> {
+    let lock = session.logins.lock(binding).await?;
+    Ok((lock, session.logins.room(binding)?))
+}
+
 /// Keeps the login, in the place of any other for the same daemon and client.
-async fn keep(session: &Session, login: &Login, tokens: &Tokens) -> Result<(), CliError> {
-    let _lock = session.logins.lock(&login.binding).await?;
-    session.logins.save(login, tokens).await?;
+async fn keep(ctx: &Context, session: &Session, login: &Login, tokens: &Tokens) -> Result<(), CliError> {
+    let (lock, place) = room(session, &login.binding).await?;
+    session.logins.save(place, login, tokens).await?;
+    // Two who sign in at two issuers at once must not wait for each other.
+    drop(lock);
     for old in session.logins.all()? {
         let same = old.binding.resource == login.binding.resource && old.binding.client == login.binding.client;
         if same && old.binding.issuer != login.binding.issuer {
-            session.logins.remove(&old).await?;
+            let _lock = session.logins.lock(&old.binding).await?;
+            if let Err(why) = session.logins.remove(&old).await {
+                ctx.prompt.note(&format!("{why}: the sign-in at {} is not removed", old.binding.issuer));
+            }
         }
     }
     Ok(())
@@ -237,8 +249,13 @@ fn show(ctx: &Context, pending: &Pending, args: &LoginArgs) -> Result<(), CliErr
         let image = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
         ctx.prompt.say(&image);
     }
-    if !args.no_browser && has_browser(ctx) && open::that_detached(whole).is_err() {
-        ctx.prompt.say("No browser could be opened here: open the page yourself.");
+    if !args.no_browser && has_browser(ctx) {
+        // Without the code: everybody on the machine sees the arguments that programs are started with.
+        ctx.prompt.say(if open::that_detached(pending.url()).is_ok() {
+            "A browser opens here: type the code there."
+        } else {
+            "No browser could be opened here: open the page yourself."
+        });
     }
     let life = i64::try_from(pending.life().as_secs()).unwrap_or(i64::MAX);
     ctx.prompt.say(&format!("Waiting for your approval, for {} (Ctrl-C ends it) ...", span(life)));

@@ -5,7 +5,12 @@ use serde::Serialize;
 use wallet_api::client::Token;
 
 use crate::{
-    auth::{discovery::provider, logins::Login, session::Session, tokens::refusal},
+    auth::{
+        discovery::provider,
+        logins::{Login, Storage},
+        session::Session,
+        tokens::{Tokens, refusal},
+    },
     context::Context,
     error::CliError,
     output::{Cell, Meta, Record},
@@ -46,9 +51,21 @@ impl Record for Row {
 pub(super) async fn logout(ctx: &Context, _args: Logout) -> Result<(), CliError> {
     let session = super::session(ctx)?;
     ctx.out().check::<Row>()?;
+    session.logins.sweep(None);
     let login = session.login()?.ok_or_else(|| super::nobody(session))?;
     let _lock = session.logins.lock(&login.binding).await?;
-    let revoked = revoke(session, &login).await;
+    // Tokens that cannot be reached can neither be given back nor forgotten: the login stays known until they can.
+    let tokens = session.logins.read(&login.binding).await.map_err(|error| {
+        let text = format!("{error}: the tokens stay where they are, and the issuer was not told");
+        let stays = CliError::new(&error.code, text).hint(&error.hint);
+        match login.storage {
+            Storage::File => stays,
+            Storage::Keyring => stays.hint(
+                "Run it again where the keyring answers, in the desktop's session, or end the sign-in at the issuer.",
+            ),
+        }
+    })?;
+    let revoked = revoke(session, &login, tokens.map(|(_, tokens)| tokens)).await;
     session.logins.remove(&login).await?;
     if let Err(error) = &revoked {
         let end = "the issuer was not told, and ends the sign-in only when it is not used for a while";
@@ -65,8 +82,8 @@ pub(super) async fn logout(ctx: &Context, _args: Logout) -> Result<(), CliError>
 }
 
 /// Tells the issuer: the token that renews, which ends the whole sign-in; without one, the access token.
-async fn revoke(session: &Session, login: &Login) -> Result<(), CliError> {
-    let Some((_, tokens)) = session.logins.read(&login.binding).await? else {
+async fn revoke(session: &Session, login: &Login, tokens: Option<Tokens>) -> Result<(), CliError> {
+    let Some(tokens) = tokens else {
         return Err(CliError::new("not_found", "its tokens are gone from where they were kept"));
     };
     let provider = provider(&session.http, &login.binding.issuer).await?;

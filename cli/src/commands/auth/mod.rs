@@ -35,7 +35,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     match command {
         Command::Login(args) => login::login(ctx, args).await,
         Command::Logout(args) => logout::logout(ctx, args).await,
-        Command::Status(args) => status::status(ctx, &args),
+        Command::Status(args) => status::status(ctx, &args).await,
         Command::Token(args) => token::token(ctx, args).await,
         Command::Whoami(args) => token::whoami(ctx, args).await,
         Command::CanI(args) => can_i::can_i(ctx, args).await,

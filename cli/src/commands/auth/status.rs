@@ -18,7 +18,7 @@ use crate::{
     output::{Cell, Meta, Record},
 };
 
-/// Show who is signed in, where, and for how long; asks nobody. Exits 4 if nobody is
+/// Show who is signed in, where, and for how long; asks no server. Exits 4 if nobody is
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl auth status
@@ -99,7 +99,7 @@ impl Record for Row {
 }
 
 /// Shows it.
-pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
+pub(super) async fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
     let context = ctx.settings.context.value.clone();
     let Some(session) = ctx.session() else {
         let resource = ctx.settings.endpoint.value.to_string();
@@ -122,19 +122,28 @@ pub(super) fn status(ctx: &Context, args: &Status) -> Result<(), CliError> {
             ctx.out().one("auth", &Row { state, storage, ..row }, Meta::new())?;
             readable.map(drop)
         }
-        None => of_login(ctx, session, row, args.expires_within),
+        None => of_login(ctx, session, row, args.expires_within).await,
     }
 }
 
-fn of_login(ctx: &Context, session: &Session, row: Row, within: Option<Within>) -> Result<(), CliError> {
+async fn of_login(ctx: &Context, session: &Session, row: Row, within: Option<Within>) -> Result<(), CliError> {
     debug_assert_eq!(session.identity.credentials, Credentials::Login);
     let Some(login) = session.login()? else {
         ctx.out().one("auth", &Row { state: "signed_out", ..row }, Meta::new())?;
         return Err(super::nobody(session));
     };
-    let found = judge(&login, second(), within);
+    let again = |why: String| CliError::new("not_signed_in", why).hint("Sign in again: walletctl auth login.");
+    let (state, found) = match session.logins.read(&login.binding).await {
+        // Whoever wants to use them would not get them either.
+        Err(error) => ("unusable", Some(error)),
+        Ok(None) => ("unusable", Some(again(format!("the tokens are gone from the {}", login.storage.as_str())))),
+        Ok(Some(_)) => match judge(&login, second(), within) {
+            Some(why) => ("ending", Some(again(why))),
+            None => ("signed_in", None),
+        },
+    };
     let row = Row {
-        state: if found.is_some() { "ending" } else { "signed_in" },
+        state,
         issuer: Some(login.binding.issuer.clone()),
         who: login.who.clone(),
         storage: Some(login.storage.as_str().into()),
@@ -143,7 +152,7 @@ fn of_login(ctx: &Context, session: &Session, row: Row, within: Option<Within>) 
         ..row
     };
     ctx.out().one("auth", &row, Meta::new())?;
-    found.map_or(Ok(()), |why| Err(CliError::new("not_signed_in", why).hint("Sign in again: walletctl auth login.")))
+    found.map_or(Ok(()), Err)
 }
 
 /// What is wrong with a login at this second.

@@ -1,32 +1,15 @@
 //! Where tokens are kept: a real Secret Service on a D-Bus session of the test's own, and none at all.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::{
     super::keycloak::{approves, claims},
     Person, Site, Waiting, files,
 };
-use crate::harness::{Run, run, tool};
-
-/// A command that runs walletctl's words in a desktop session of its own: a D-Bus, and GNOME's keyring in it, unlocked
-/// with a password.
-fn in_a_session(person: &Person, script: &str) -> Option<Command> {
-    // Whoever asks before the keyring is on the bus has the bus start another one, which nobody unlocks.
-    const UNLOCKED: &str = "printf session | gnome-keyring-daemon --unlock --components=secrets >/dev/null; \
-                            until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
-                            org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; \
-                            do sleep 0.1; done;";
-    let what = "the keyring of a desktop session";
-    let (bus, _) = (tool("dbus-run-session", what)?, tool("gnome-keyring-daemon", what)?);
-    let runtime = person.world.dir.path().join("runtime");
-    fs::create_dir_all(&runtime).unwrap();
-    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
-    let walletctl = person.world.walletctl().get_program().to_owned();
-    let mut command = person.world.command(bus);
-    command.env("XDG_RUNTIME_DIR", &runtime).env("WALLETCTL", walletctl);
-    command.args(["--", "sh", "-c", &format!("{UNLOCKED} {script}")]);
-    Some(command)
-}
+use crate::{
+    desktop,
+    harness::{Run, run},
+};
 
 /// True if a file below the person's home has a text in it.
 fn is_on_disk(person: &Person, text: &str) -> bool {
@@ -37,7 +20,7 @@ fn is_on_disk(person: &Person, text: &str) -> bool {
 }
 
 fn session(person: &Person, script: &str) -> Option<Run> {
-    Some(run(in_a_session(person, script)?, Vec::new()))
+    Some(run(desktop::session(&person.world, script)?, Vec::new()))
 }
 
 #[test]
@@ -45,7 +28,7 @@ fn with_a_keyring_tokens_are_kept_in_it_across_sessions_and_nowhere_else() {
     let Some(site) = Site::new("tokens in a real keyring") else { return };
     let olivia = site.person("olivia");
     let login = "\"$WALLETCTL\" auth login --no-browser --output json";
-    let Some(command) = in_a_session(&olivia, login) else { return };
+    let Some(command) = desktop::session(&olivia.world, login) else { return };
     let login = Waiting::of(command);
     approves(&login.page(), "olivia", &[]).ok();
     assert_eq!(login.ends().data()["storage"], "keyring");
