@@ -1,4 +1,5 @@
-//! Settings: flag, then `WALLETCTL_*`, then the context, then the default; each with its origin.
+//! Settings: flag, then `WALLETCTL_*`, then the context, then the default; each with its origin. Which daemon is asked is
+//! said by a context too that a flag names: what somebody names on the command line is not sent elsewhere.
 //!
 //! The file is `config.toml` in walletctl's configuration folder: named contexts and which of them
 //! is current. It is read only if it is there, and written only by `walletctl context`.
@@ -179,7 +180,7 @@ impl Settings {
             None if context.value == DEFAULT_CONTEXT => Named::default(),
             None => {
                 return Err(CliError::configuration(format!("there is no context {}", context.value))
-                    .hint("walletctl context show lists them; walletctl context set NAME makes one."));
+                    .hint("walletctl context list shows them; walletctl context set NAME makes one."));
             }
         };
         let from = || Origin::Context(context.value.clone());
@@ -212,7 +213,7 @@ impl Settings {
         });
         let confirm_above = confirm_above.transpose()?;
         let said = |yes: bool| if yes { from() } else { Origin::Default };
-        let endpoint = endpoint(flags, env, &named, &context.value, paths)?;
+        let endpoint = endpoint(flags, env, &named, &context, paths)?;
         Ok(Self {
             identity: identity::resolve(&endpoint, env, &named, &context.value)?,
             endpoint,
@@ -236,27 +237,30 @@ fn pick<T, const N: usize>(from: [(Option<T>, Origin); N], default: T) -> Settin
     found.unwrap_or(Setting { value: default, origin: Origin::Default })
 }
 
-/// A URL and a socket on the same level contradict each other; a higher level replaces both.
+/// A URL and a socket on the same level contradict each other; a higher level replaces both. Beside a context that a flag
+/// names, variables do not count.
 fn endpoint(
     flags: &Flags,
     env: &Env,
     named: &Named,
-    context: &str,
+    context: &Setting<String>,
     paths: &Paths,
 ) -> Result<Setting<Endpoint>, CliError> {
+    let by_flag = matches!(context.origin, Origin::Flag(_));
+    let variable = |name| if by_flag { None } else { env.get(name) };
     let levels = [
         (flags.url.clone(), flags.socket.clone(), Origin::Flag("--url"), Origin::Flag("--socket")),
         (
-            env.get("WALLETCTL_URL"),
-            env.get("WALLETCTL_SOCKET"),
+            variable("WALLETCTL_URL"),
+            variable("WALLETCTL_SOCKET"),
             Origin::Variable("WALLETCTL_URL"),
             Origin::Variable("WALLETCTL_SOCKET"),
         ),
         (
             named.url.clone(),
             named.socket.clone(),
-            Origin::Context(context.to_owned()),
-            Origin::Context(context.to_owned()),
+            Origin::Context(context.value.clone()),
+            Origin::Context(context.value.clone()),
         ),
         (None, env.get("WALLETD_SOCKET"), Origin::Default, Origin::Variable("WALLETD_SOCKET")),
     ];
@@ -339,6 +343,23 @@ mod tests {
         let flag = Settings::resolve(&flags, &env, &file(), &paths()).unwrap();
         assert_eq!((flag.tz.value.as_str(), flag.output.value), ("UTC", Format::Table));
         assert_eq!((flag.endpoint.value, flag.context.value.as_str()), (Endpoint::Socket("/s".into()), "test"));
+    }
+
+    #[test]
+    fn a_context_that_is_named_is_asked_at_its_own_address_whatever_the_environment_says() {
+        let env = Env::of([("WALLETCTL_URL", "http://[::1]:1"), ("WALLETCTL_CONTEXT", "prod")]);
+        let found = |flags: Flags| Settings::resolve(&flags, &env, &file(), &paths()).unwrap();
+        let named = |name: &str| Flags { context: Some(name.into()), ..Flags::default() };
+        let prod = found(named("prod"));
+        assert_eq!(prod.endpoint.value, Endpoint::Socket("/run/walletd/walletd.sock".into()));
+        assert!(prod.protected.value && prod.confirm_above.value.is_some());
+        assert_eq!(found(named("test")).endpoint.origin, Origin::Context("test".into()));
+        // One that names no daemon is of the local one.
+        assert_eq!(found(named(DEFAULT_CONTEXT)).endpoint.origin, Origin::Default);
+        // Flag beside flag, and variable beside variable: the address is the closer word.
+        let both = Flags { url: Some("http://127.0.0.1:2".into()), ..named("prod") };
+        assert_eq!(found(both).endpoint.origin, Origin::Flag("--url"));
+        assert_eq!(found(Flags::default()).endpoint.origin, Origin::Variable("WALLETCTL_URL"));
     }
 
     #[test]

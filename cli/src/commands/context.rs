@@ -16,8 +16,9 @@ use crate::{
 };
 
 /// Examples of the group.
-pub const EXAMPLE: &str = "Example:
-  walletctl context show";
+pub const EXAMPLE: &str = "Examples:
+  walletctl context list
+  walletctl context show prod";
 
 /// Longest name of a context.
 const MAX_NAME: usize = 64;
@@ -26,10 +27,17 @@ const MAX_NAME: usize = 64;
 #[derive(Subcommand)]
 #[expect(missing_docs, reason = "a command is documented by its Args, which is its help")]
 pub enum Command {
+    List(List),
     Use(Use),
     Set(Box<Set>),
     Show(Show),
 }
+
+/// List all contexts; the local daemon's is always among them
+#[derive(Args)]
+#[command(after_help = "Example:
+  walletctl context list -o json")]
+pub struct List {}
 
 /// Make a context the current one
 #[derive(Args)]
@@ -124,12 +132,13 @@ impl Who {
     }
 }
 
-/// Show one context, or all
+/// Show a context
 #[derive(Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  walletctl context show
   walletctl context show prod")]
 pub struct Show {
-    /// Its name
+    /// Its name; the one in use when left out
     name: Option<String>,
 }
 
@@ -176,9 +185,10 @@ impl Record for Row {
 pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
     let file = File::read(&ctx.paths)?;
     match command {
+        Command::List(List {}) => ctx.out().list("contexts", &rows(&file), Meta::new()),
         Command::Use(args) => use_one(ctx, file, &args.name),
         Command::Set(args) => set(ctx, file, *args),
-        Command::Show(args) => show(ctx, &file, args.name.as_deref()),
+        Command::Show(args) => show(ctx, &file, args.name.as_ref().unwrap_or(&ctx.settings.context.value)),
     }
 }
 
@@ -188,7 +198,7 @@ fn use_one(ctx: &Context, mut file: File, name: &str) -> Result<(), CliError> {
     }
     file.current = Some(name.to_owned());
     file.write(&ctx.paths)?;
-    show(ctx, &file, Some(name))
+    show(ctx, &file, name)
 }
 
 fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
@@ -219,7 +229,7 @@ fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
         named.confirm_above = Some(amount.to_string());
     }
     file.write(&ctx.paths)?;
-    show(ctx, &file, Some(&args.name))
+    show(ctx, &file, &args.name)
 }
 
 /// Another daemon gets nothing that was meant for the one before; true if there was something.
@@ -240,22 +250,41 @@ fn forget(named: &mut Named, endpoint: &Endpoint) -> bool {
     own.map(|field| field.take().is_some()).contains(&true)
 }
 
-fn show(ctx: &Context, file: &File, name: Option<&str>) -> Result<(), CliError> {
+/// All of them; the local daemon's needs no file.
+fn rows(file: &File) -> Vec<Row> {
     let current = file.current.as_deref().unwrap_or(DEFAULT_CONTEXT);
     let local = (!file.contexts.contains_key(DEFAULT_CONTEXT)).then(|| (DEFAULT_CONTEXT.to_owned(), Named::default()));
     let all = local.into_iter().chain(file.contexts.clone());
-    let rows: Vec<Row> = all
-        .filter(|(found, _)| name.is_none_or(|name| name == found))
-        .map(|(name, named)| Row { current: name == current, name, named })
-        .collect();
-    match (name, rows.as_slice()) {
-        (Some(name), []) => Err(missing(name)),
-        (Some(_), [row, ..]) => ctx.out().one("context", row, Meta::new()),
-        (None, rows) => ctx.out().list("contexts", rows, Meta::new()),
-    }
+    all.map(|(name, named)| Row { current: name == current, name, named }).collect()
+}
+
+fn show(ctx: &Context, file: &File, name: &str) -> Result<(), CliError> {
+    let row = rows(file).into_iter().find(|row| row.name == name).ok_or_else(|| missing(name))?;
+    ctx.out().one("context", &row, Meta::new())
 }
 
 fn missing(name: &str) -> CliError {
     CliError::new("not_found", format!("there is no context {name}"))
-        .hint("walletctl context show lists them; walletctl context set NAME makes one.")
+        .hint("walletctl context list shows them; walletctl context set NAME makes one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_local_daemons_context_is_among_all_and_current_unless_another_is() {
+        let names = |text: &str| -> Vec<_> {
+            let file: File = toml::from_str(text).unwrap();
+            rows(&file).into_iter().map(|row| (row.name, row.current)).collect()
+        };
+        let all =
+            |rows: &[(&str, bool)]| -> Vec<_> { rows.iter().map(|(name, on)| ((*name).to_owned(), *on)).collect() };
+        assert_eq!(names(""), all(&[("default", true)]));
+        assert_eq!(
+            names("current = \"a\"\n[contexts.a]\n[contexts.b]"),
+            all(&[("default", false), ("a", true), ("b", false)])
+        );
+        assert_eq!(names("[contexts.a]\n[contexts.default]\ntz = \"UTC\""), all(&[("a", false), ("default", true)]));
+    }
 }

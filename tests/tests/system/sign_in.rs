@@ -182,13 +182,18 @@ fn another_url_gets_nothing_of_a_context() {
     for context in ["t", "c"] {
         world.ctl(&format!("--context {context} --url {} auth whoami", other.daemon())).exits(4);
         let mut command = world.walletctl();
-        command.args(["--context", context, "auth", "whoami"]).env("WALLETCTL_URL", other.daemon());
+        command.env("WALLETCTL_CONTEXT", context).env("WALLETCTL_URL", other.daemon()).args(["auth", "whoami"]);
         run(command, Vec::new()).exits(4);
     }
     let seen = other.state().seen.clone();
     assert_eq!(seen.len(), 4);
     assert!(seen.iter().all(|request| request.bearer().is_none() && request.path == "/v1/whoami"), "{seen:?}");
     assert_eq!(issuer.state().seen.len(), before);
+    // A context that is named is asked at its own URL, whatever the environment says.
+    let mut command = world.walletctl();
+    command.args(["--context", "t", "auth", "whoami"]).env("WALLETCTL_URL", other.daemon());
+    run(command, Vec::new()).ok();
+    assert_eq!(other.state().seen.len(), 4);
     // The very same URL is the context's own.
     world.ctl(&format!("--context t --url {}/ auth whoami", issuer.daemon())).ok();
 }
