@@ -139,6 +139,9 @@ _walletctl() {
             walletctl__subcmd__config,show)
                 cmd="walletctl__subcmd__config__subcmd__show"
                 ;;
+            walletctl__subcmd__context,list)
+                cmd="walletctl__subcmd__context__subcmd__list"
+                ;;
             walletctl__subcmd__context,set)
                 cmd="walletctl__subcmd__context__subcmd__set"
                 ;;
@@ -1719,8 +1722,54 @@ _walletctl() {
             return 0
             ;;
         walletctl__subcmd__context)
-            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help use set show"
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help list use set show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        walletctl__subcmd__context__subcmd__list)
+            opts="-o -v -h --output --fields --color --tz --context --socket --url --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

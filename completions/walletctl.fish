@@ -55,7 +55,7 @@ complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "intent" -d 'Wri
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "context" -d 'Named daemons and how to treat them'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "config" -d 'Settings'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "daemon" -d 'The daemon'
-complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "doctor" -d 'Find what would go wrong: folders, sign-in, daemon, clocks, certificate; at night, with nobody there'
+complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "doctor" -d 'Find what would go wrong: folders, sign-in, daemon, clocks, rights, certificate; at night, with nobody there'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "explain" -d 'Explain an error code, or list them all'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "api" -d 'Send any request to the daemon and print its answer as it is'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "bench" -d 'Measure a scratch daemon: what it does, beside the raw limits of this machine'
@@ -815,7 +815,7 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "login" -d 'Sign in: a page is opened in a browser, on this machine or another, and walletctl waits for it'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "logout" -d 'Sign out: the issuer is told to end the sign-in, and nothing of it is kept here'
-complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "status" -d 'Show who is signed in, where, and for how long; asks nobody. Exits 4 if nobody is'
+complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "status" -d 'Show who is signed in, where, and for how long; asks no server. Exits 4 if nobody is'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "token" -d 'Print an access token, renewed if need be: for other programs that call the daemon'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "whoami" -d 'Show who you are to the daemon, and what you may do'
 complete -c walletctl -n "__fish_walletctl_using_subcommand auth; and not __fish_seen_subcommand_from login logout status token whoami can-i" -f -a "can-i" -d 'Ask the daemon whether you may do something. Exits 5 if you may not'
@@ -985,23 +985,38 @@ complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_s
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s y -l yes -d 'Do not ask'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
 complete -c walletctl -n "__fish_walletctl_using_subcommand intent; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'
 csv\t'A header and one flat row a line'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l fields -d 'Columns to show, separated by commas' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l context -d 'Context to use' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l socket -d 'Socket of the daemon' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -s h -l help -d 'Print help'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "use" -d 'Make a context the current one'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "set" -d 'Make or change a context; what is not named stays as it is'
-complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from use set show" -f -a "show" -d 'Show one context, or all'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -s h -l help -d 'Print help'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -f -a "list" -d 'List all contexts; the local daemon\'s is always among them'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -f -a "use" -d 'Make a context the current one'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -f -a "set" -d 'Make or change a context; what is not named stays as it is'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and not __fish_seen_subcommand_from list use set show" -f -a "show" -d 'Show a context'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
+json\t'One envelope with schema, data and meta'
+ndjson\t'One flat object a line'
+csv\t'A header and one flat row a line'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l fields -d 'Columns to show, separated by commas' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'At a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l tz -d 'Zone of dates, by its IANA name; UTC unless the context says otherwise' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l context -d 'Context to use' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l socket -d 'Socket of the daemon' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -l url -d 'Address of the daemon: https://, or http:// and a loopback address' -r
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr which trace the requests are part of (the one TRACEPARENT names, or a new one)'
+complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c walletctl -n "__fish_walletctl_using_subcommand context; and __fish_seen_subcommand_from use" -s o -l output -d 'Form of the result on stdout: table, json, ndjson or csv' -r -f -a "table\t'Columns for people'
 json\t'One envelope with schema, data and meta'
 ndjson\t'One flat object a line'

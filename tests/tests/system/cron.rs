@@ -167,7 +167,8 @@ fn the_doctor_finds_by_day_what_would_break_at_night() {
         let all = found.as_array().unwrap();
         all.iter().find(|row| row["check"] == check).unwrap_or_else(|| panic!("{check}: {found}"))["state"].clone()
     };
-    for check in ["home", "state", "room", "results", "command", "secret", "token", "daemon", "clock", "rights"] {
+    for check in ["home", "state", "room", "results", "command", "secret", "token", "daemon", "clock", "rights", "may"]
+    {
         assert_eq!(state(check), "good", "{check}: {found}");
     }
     night.world.ctl(&format!("--context night {}", job.replace(" --yes", ""))).fails(2, "--yes");
@@ -189,6 +190,23 @@ fn the_doctor_finds_by_day_what_would_break_at_night() {
     night.world.ctl("--context night auth can-i export balances").ok();
     night.world.ctl("--context night auth can-i POST /v1/batches").fails(5, "operator");
 
+    // A client with another role may do something, and not this.
+    night.world.ctl(&format!("--context night {job}")).fails(5, "batch run would be refused: it takes");
+    night
+        .world
+        .ctl("--context night doctor --for-cron -- export balances --at 2020-02-29 --format csv --out b.csv")
+        .ok();
+    // Without backdate, a file whose rows give times cannot be run; one without times can.
+    night.issuer.state().roles = Some(vec!["operator"]);
+    night.world.ctl(&format!("--context night {job}")).fails(5, "the permission backdate");
+    night.world.file("now.csv", "key,op,from,to,amount,asset\npay-9,transfer,w_ops,w_1,1,EUR\n");
+    night.world.ctl("--context night doctor --for-cron -- batch run now.csv --yes").ok();
+    let unknown = night.world.ctl("--context night -o json doctor --for-cron -- batch run tomorrow.csv --yes").data();
+    let may = unknown.as_array().unwrap().iter().find(|row| row["check"] == "may").unwrap();
+    assert_eq!(may["state"], "warning", "{may}");
+    // A command that would go elsewhere is not the one that was looked at.
+    night.world.ctl(&format!("--context night {job} --context other")).fails(2, "--context other");
+
     // No home, no folders of its own: the user's passwd entry is found, and said.
     let mut command = night.world.walletctl();
     command.env_clear().env("WALLETCTL_URL", &night.url).env("XDG_STATE_HOME", night.world.state());
@@ -199,4 +217,51 @@ fn the_doctor_finds_by_day_what_would_break_at_night() {
     let mut command = night.world.walletctl();
     command.env("XDG_STATE_HOME", "/proc/none").args(["--context", "night", "doctor", "--for-cron"]);
     run(command, Vec::new()).fails(78, "/proc/none");
+}
+
+#[test]
+fn the_daemon_knows_every_command_that_needs_its_leave() {
+    let night = Night::new();
+    let write = "--yes --idempotency-key k";
+    let lines = [
+        "asset list".to_owned(),
+        format!("asset register POINTS --scale 0 {write}"),
+        "audit list".into(),
+        "audit verify".into(),
+        "auth can-i transfer".into(),
+        "auth whoami".into(),
+        "balance w_1".into(),
+        "balance --all-wallets".into(),
+        "batch resume tonight.csv --yes".into(),
+        "batch run tonight.csv --yes".into(),
+        "batch validate tonight.csv".into(),
+        "daemon status".into(),
+        format!("deposit --to w_1 --amount 1 --asset EUR {write}"),
+        "export balances --format csv --out f".into(),
+        "export journal --format csv --out f".into(),
+        "export transactions --format csv --out f".into(),
+        "statement w_1 --from 2020-01-01 --to 2020-01-31".into(),
+        format!("transfer --from w_1 --to w_2 --amount 1 --asset EUR {write}"),
+        "tx list".into(),
+        format!("tx reverse tx_1_1 --effective-at 2020-01-01 {write}"),
+        "tx show tx_1_1".into(),
+        format!("wallet close w_1 {write}"),
+        format!("wallet create w_3 --owner o --asset EUR --opened-at 2020-01-01 {write}"),
+        format!("wallet freeze w_1 {write}"),
+        "wallet import wallets.csv --yes".into(),
+        "wallet list".into(),
+        format!("wallet set-limit w_1 --overdraft 5 {write}"),
+        "wallet show w_1".into(),
+        format!("wallet unfreeze w_1 {write}"),
+        format!("withdraw --from w_1 --amount 1 --asset EUR {write}"),
+        format!("api POST /v1/wallets/w_1/freeze --data {{}} {write}"),
+    ];
+    for line in lines {
+        let found = night.world.ctl(&format!("--context night -o json doctor --for-cron -- {line}")).data();
+        let may: Vec<_> = found.as_array().unwrap().iter().filter(|row| row["check"] == "may").collect();
+        assert!(may.len() == 1 && may[0]["state"] == "good", "{line}: {found}");
+    }
+    // What asks the daemon for nothing needs no leave.
+    let found = night.world.ctl("--context night -o json doctor --for-cron -- batch status tonight.csv").data();
+    assert!(found.as_array().unwrap().iter().all(|row| row["check"] != "may"), "{found}");
 }

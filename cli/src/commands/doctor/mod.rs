@@ -6,17 +6,19 @@
 mod certificate;
 mod line;
 mod looks;
+mod may;
 
 use clap::Args;
 use serde::Serialize;
 
+use self::line::Line;
 use crate::{
     context::Context,
     error::CliError,
     output::{Cell, Meta, Record},
 };
 
-/// Find what would go wrong: folders, sign-in, daemon, clocks, certificate; at night, with nobody there
+/// Find what would go wrong: folders, sign-in, daemon, clocks, rights, certificate; at night, with nobody there
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl doctor
@@ -105,11 +107,19 @@ const WORST: [u8; 6] = [78, 4, 5, 2, 1, 75];
 pub async fn doctor(ctx: &Context, args: Doctor) -> Result<(), CliError> {
     ctx.out().check::<Finding>()?;
     let mut found = looks::here(ctx, args.for_cron, args.results.as_deref());
-    if !args.command.is_empty() {
-        found.push(line::look(ctx, &args.command));
-    }
+    let line = (!args.command.is_empty()).then(|| Line::read(&args.command)).transpose();
+    let line = line.unwrap_or_else(|error| {
+        found.push(Finding::fault(line::CHECK, &error));
+        None
+    });
+    found.extend(line.as_ref().map(|line| line::look(ctx, line)));
     found.extend(looks::sign_in(ctx, args.for_cron).await);
-    found.extend(looks::daemon(ctx).await);
+    let daemon = looks::daemon(ctx).await;
+    let answers = daemon.iter().all(|finding| finding.state != State::Fault);
+    found.extend(daemon);
+    if let Some(line) = line.filter(|_| answers) {
+        found.extend(may::look(ctx, &line).await);
+    }
     if let Some(session) = ctx.session() {
         found.extend(certificate::look(session).await);
     }
