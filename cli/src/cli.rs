@@ -22,9 +22,9 @@ use crate::{
   walletctl deposit --to w_42 --amount 100 --asset EUR
   walletctl balance w_42 --at 2026-01-31 --tz Europe/Lisbon
 
-Exit codes: 0 done, 2 usage, 3 not found, 4 not signed in, 5 forbidden, 6 refused, 7 key conflict,
+Exit codes: 0 done, 1 bug, 2 usage, 3 not found, 4 not signed in, 5 forbidden, 6 refused, 7 key conflict,
 8 batch with refusals, 9 verification failed, 10 declined, 11 outcome unknown, 75 try again, 78 configuration, 130 interrupted.
-walletctl explain CODE tells more of any error code."
+walletctl explain CODE tells more of any error code or exit code."
 )]
 pub struct Cli {
     /// Flags of every command.
@@ -165,9 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn no_line_below_the_options_is_broken_in_two_by_a_narrow_terminal() {
+        visit(&Cli::command(), "walletctl", &mut |command, path| {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // The prose of the first page is broken like any other; what is copied is not.
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= 78, "{path}: {line}");
+            }
+        });
+    }
+
+    #[test]
     fn every_example_is_understood() {
         visit(&Cli::command(), "walletctl", &mut |command, path| {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = help.replace("\\\n      ", "");
             for line in help.lines().filter(|line| line.starts_with("  walletctl ")) {
                 let line = line.split(['>', '|']).next().unwrap_or_default();
                 let error = Cli::try_parse_from(words(line)).err().map(|e| e.to_string());

@@ -161,12 +161,34 @@ pub struct Settings {
     pub confirm_above: Setting<Option<Quantity>>,
 }
 
+/// Every variable that is a setting.
+const VARIABLES: [&str; 13] = [
+    "WALLETCTL_CONTEXT",
+    "WALLETCTL_URL",
+    "WALLETCTL_SOCKET",
+    "WALLETCTL_TZ",
+    "WALLETCTL_OUTPUT",
+    "WALLETCTL_CA_FILE",
+    "WALLETCTL_ISSUER",
+    "WALLETCTL_CLIENT",
+    "WALLETCTL_SECRET_FILE",
+    "WALLETCTL_SECRET_CREDENTIAL",
+    "WALLETCTL_KEY_FILE",
+    "WALLETCTL_KEY_CREDENTIAL",
+    "WALLETCTL_KEY_ID",
+];
+
 /// The name of the context that needs no file.
 pub const DEFAULT_CONTEXT: &str = "default";
 
 impl Settings {
     /// Resolves them.
     pub fn resolve(flags: &Flags, env: &Env, file: &File, paths: &Paths) -> Result<Self, CliError> {
+        // One letter wrong, and another daemon would be asked.
+        if let Some(name) = env.unknown("WALLETCTL_", &VARIABLES).first() {
+            return Err(CliError::configuration(format!("{name} is set, and is no setting of walletctl"))
+                .hint(format!("The settings are {}.", VARIABLES.join(", "))));
+        }
         let context = pick(
             [
                 (flags.context.clone(), Origin::Flag("--context")),
@@ -371,6 +393,7 @@ mod tests {
         assert_eq!(exit(Flags { context: Some("nope".into()), ..Flags::default() }, Env::of([]), &file()), 78);
         assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_OUTPUT", "xml")]), &file()), 78);
         assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_URL", "http://10.0.0.1")]), &file()), 78);
+        assert_eq!(exit(Flags::default(), Env::of([("WALLETCTL_SOKET", "/s")]), &file()), 78);
         assert!(toml::from_str::<File>("[contexts.a]\npasword = 1").is_err());
     }
 }

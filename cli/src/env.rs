@@ -21,6 +21,16 @@ impl Env {
         Self(Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()))
     }
 
+    /// The names that begin so, and are none of those that are known.
+    pub fn unknown(&self, prefix: &str, known: &[&str]) -> Vec<String> {
+        let names: Vec<String> = match &self.0 {
+            None => std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
+            Some(map) => map.keys().cloned().collect(),
+        };
+        let stray = |name: &String| name.starts_with(prefix) && !known.contains(&name.as_str());
+        names.into_iter().filter(stray).filter(|name| self.get(name).is_some()).collect()
+    }
+
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match &self.0 {

@@ -19,7 +19,8 @@ const WITHOUT_KEY: [&str; 2] = ["/v1/audit/verify", "/v1/wallets/import"];
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl api GET /v1/whoami
-  walletctl api POST /v1/transfers --data @transfer.json --idempotency-key inv-9913 --yes")]
+  walletctl api POST /v1/transfers --data @transfer.json \\
+      --idempotency-key inv-9913 --yes")]
 pub struct Api {
     /// GET or POST
     #[arg(value_parser = ["GET", "POST"], ignore_case = true)]

@@ -66,7 +66,8 @@ pub enum Scenario {
   walletctl bench
   walletctl bench --scenario singles --duration 10 -o json
   walletctl bench --scenario points --entries 10000,1000000
-  WALLETD_LEDGER_URL=postgres://bench@localhost/postgres walletctl bench --servers")]
+  WALLETD_LEDGER_URL=postgres://bench@localhost/postgres \\
+      walletctl bench --servers")]
 pub struct Bench {
     /// Only these, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]

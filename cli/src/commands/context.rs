@@ -51,9 +51,12 @@ pub struct Use {
 /// Make or change a context; what is not named stays as it is
 #[derive(Args)]
 #[command(after_help = "Examples:
-  walletctl context set prod --daemon /run/walletd/walletd.sock --zone Europe/Lisbon --protected true --confirm-above 1000
+  walletctl context set prod --daemon /run/walletd/walletd.sock \\
+      --zone Europe/Lisbon --protected true --confirm-above 1000
   walletctl context set test --daemon http://127.0.0.1:7117
-  walletctl context set night --daemon https://wallet.example --issuer https://wallet.example/auth/realms/wallet --client cron --secret-file /etc/walletctl/secret")]
+  walletctl context set night --daemon https://wallet.example \\
+      --issuer https://wallet.example/auth/realms/wallet \\
+      --client cron --secret-file /etc/walletctl/secret")]
 pub struct Set {
     /// Its name
     name: String,
@@ -153,8 +156,10 @@ struct Row {
 
 impl Record for Row {
     const COLUMNS: &'static [&'static str] =
-        &["name", "current", "socket", "url", "tz", "output", "protected", "confirm_above"];
-    const MORE: &'static [&'static str] = &["issuer", "client", "credentials", "secret", "ca_file"];
+        &["name", "current", "socket", "url", "tz", "output", "protected", "confirm_above", "issuer", "client"];
+    const TABLE: &'static [&'static str] =
+        &["name", "current", "socket", "url", "issuer", "client", "credentials", "tz", "protected", "confirm_above"];
+    const MORE: &'static [&'static str] = &["credentials", "secret", "ca_file"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {

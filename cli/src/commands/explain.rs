@@ -10,13 +10,14 @@ use crate::{
     output::{Cell, Meta, Record},
 };
 
-/// Explain an error code, or list them all
+/// Explain an error code, or the codes of an exit code, or list them all
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl explain insufficient_funds
+  walletctl explain 75
   walletctl explain -o csv")]
 pub struct Explain {
-    /// The code
+    /// The code, or the exit code of a command
     code: Option<String>,
 }
 
@@ -63,6 +64,14 @@ pub fn explain(ctx: &Context, args: Explain) -> Result<(), CliError> {
         })
         .collect();
     let Some(code) = args.code else { return ctx.out().list("codes", &rows, Meta::new()) };
+    if let Ok(exit) = code.parse::<u8>() {
+        let rows: Vec<_> = rows.into_iter().filter(|row| row.exit == exit).collect();
+        if rows.is_empty() {
+            return Err(CliError::new("not_found", format!("no error ends with {exit}"))
+                .hint("walletctl explain lists all codes with their exit codes."));
+        }
+        return ctx.out().list("codes", &rows, Meta::new());
+    }
     let found = rows.iter().find(|row| row.code == code).ok_or_else(|| {
         CliError::new("not_found", format!("there is no code {code}")).hint("walletctl explain lists them all.")
     })?;

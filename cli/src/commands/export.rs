@@ -25,7 +25,7 @@ use wallet_core::{
     },
 };
 
-use super::{balance::cut_of, transaction::written};
+use super::{asset, balance::cut_of, transaction::written};
 use crate::{
     context::Context,
     env::now,
@@ -39,6 +39,7 @@ use crate::{
     },
     flight::InFlight,
     output::{Cell, Meta, Record},
+    paths::is_full,
     progress::Progress,
 };
 
@@ -82,7 +83,8 @@ pub struct To {
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl export balances --at 2026-01-31 --format csv --out jan.csv
-  walletctl export balances --from 2026-01-01 --every month --format ndjson --out months.ndjson")]
+  walletctl export balances --from 2026-01-01 --every month \\
+      --format ndjson --out months.ndjson")]
 pub struct Balances {
     /// The moment: a date (its close) or an instant; now when left out
     #[arg(long, value_name = "T", conflicts_with_all = ["from", "until", "every"])]
@@ -109,7 +111,8 @@ pub struct Balances {
 /// Write transactions
 #[derive(Args)]
 #[command(after_help = "Examples:
-  walletctl export transactions --from 2026-01-01 --to 2026-01-31 --format csv --out jan.csv
+  walletctl export transactions --from 2026-01-01 --to 2026-01-31 \\
+      --format csv --out jan.csv
   walletctl export transactions --wallet w_42 --format json --out w_42.json")]
 pub struct Transactions {
     /// Only recorded at or after: a date (its start) or an instant
@@ -132,7 +135,8 @@ pub struct Transactions {
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl export journal --format ndjson --out journal.ndjson
-  walletctl export journal --format hledger --tz Europe/Prague --out wallets.journal")]
+  walletctl export journal --format hledger --tz Europe/Prague \\
+      --out wallets.journal")]
 pub struct Journal {
     /// Only records behind this one
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
@@ -222,6 +226,14 @@ struct Export<'a> {
 
 impl<'a> Export<'a> {
     fn start(ctx: &'a Context, to: &'a To, kind: &'static str) -> Result<Self, CliError> {
+        if to.out.as_os_str() == "-" {
+            return Err(CliError::usage("an export is a file with a manifest beside it: - is none")
+                .hint("Name a file with --out. Balances as a stream: walletctl balance --all-wallets -o csv."));
+        }
+        let folder = to.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(CliError::usage(format!("there is no folder {}", folder.display())).hint("Make it first."));
+        }
         let manifest = Manifest::read(&to.out).map_err(|error| wrong(to, &error))?;
         if to.out.exists() && manifest.is_none() && !to.force {
             return Err(occupied(to));
@@ -293,6 +305,10 @@ fn occupied(to: &To) -> CliError {
 }
 
 fn wrong(to: &To, error: &io::Error) -> CliError {
+    if is_full(error) {
+        return CliError::new("disk_full", format!("{}: {error}", to.out.display()))
+            .hint("Make room. No file was written.");
+    }
     CliError::usage(format!("{}: {error}", to.out.display())).hint("No file was written.")
 }
 
@@ -319,6 +335,7 @@ async fn balances(ctx: &Context, args: Balances) -> Result<(), CliError> {
         asset: args.asset.map(|asset| asset.to_string()),
         format: Some(format.into()),
     };
+    asset::known(ctx, args.asset).await?;
     let api = ctx.api()?;
     let ledger_id = api.status().await?.body.ledger_id;
     let mut export = Export::start(ctx, &args.to, "balances")?;

@@ -16,7 +16,8 @@ use crate::{
 /// Print the completion script of a shell
 #[derive(Args)]
 #[command(after_help = "Examples:
-  walletctl completion bash > ~/.local/share/bash-completion/completions/walletctl
+  walletctl completion bash > \\
+      ~/.local/share/bash-completion/completions/walletctl
   walletctl completion zsh > ~/.zfunc/_walletctl")]
 pub struct Completion {
     /// The shell

@@ -125,8 +125,9 @@ async fn resume(ctx: &Context, intents: &Intents, args: Resume) -> Result<(), Cl
     };
     let mut worst = Ok(());
     for key in keys {
-        let (intent, held) = intents.reopen(&endpoint, &key).await.map_err(|error| elsewhere(intents, &key, error))?;
-        ctx.confirm(args.yes, &format!("Send again: {}", intent.summary), None)?;
+        let (intent, held) =
+            intents.reopen(&endpoint, &key).await.map_err(|error| elsewhere(ctx, intents, &key, error))?;
+        ctx.confirm(args.yes, &format!("Send again: {}?", intent.summary), None)?;
         if let Err(error) = again(ctx, &intent, held).await {
             if !args.all || error.quiet {
                 return Err(error);
@@ -147,13 +148,18 @@ fn worse(first: Result<(), CliError>, second: CliError) -> Result<(), CliError> 
     }
 }
 
-/// Names the context of an intent that belongs to another daemon.
-fn elsewhere(intents: &Intents, key: &Key, error: CliError) -> CliError {
+/// Names the context, or the address, of an intent that belongs to another daemon.
+fn elsewhere(ctx: &Context, intents: &Intents, key: &Key, error: CliError) -> CliError {
     let found = intents.list().unwrap_or_default().into_iter().find(|intent| intent.key == *key);
     match found {
         Some(intent) => {
+            let flag = match (&intent.context, intent.endpoint.starts_with('/')) {
+                (context, _) if *context != ctx.settings.context.value => format!("--context {context}"),
+                (_, true) => format!("--socket {}", intent.endpoint),
+                (_, false) => format!("--url {}", intent.endpoint),
+            };
             CliError::new("not_found", format!("the intent {key} belongs to another daemon: {}", intent.endpoint))
-                .hint(format!("Add --context {}, or --socket or --url of that daemon.", intent.context))
+                .hint(format!("Add {flag}."))
         }
         None if error.exit == wallet_api::problem::exit::NOT_FOUND => missing(key),
         None => error,
@@ -184,8 +190,8 @@ where
 async fn forget(ctx: &Context, intents: &Intents, args: &Forget) -> Result<(), CliError> {
     let endpoint = ctx.settings.endpoint.value.to_string();
     let reopened = intents.reopen(&endpoint, &args.key).await;
-    let (intent, held) = reopened.map_err(|error| elsewhere(intents, &args.key, error))?;
-    let question = format!("Forget, without knowing whether it happened: {}", intent.summary);
+    let (intent, held) = reopened.map_err(|error| elsewhere(ctx, intents, &args.key, error))?;
+    let question = format!("Forget, without knowing whether it happened: {}?", intent.summary);
     ctx.confirm(args.yes, &question, None)?;
     held.settle();
     ctx.out().one("intent", &intent, Meta::new().with("forgotten", &true))

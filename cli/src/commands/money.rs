@@ -91,8 +91,10 @@ pub struct Withdraw {
 /// Move money from one wallet to another
 #[derive(Args)]
 #[command(after_help = "Examples:
-  walletctl transfer --from w_ops --to w_42 --amount 10.50 --asset EUR --dry-run
-  walletctl transfer --from w_ops --to w_42 --amount 10.50 --asset EUR --idempotency-key inv-9913 --yes -o json")]
+  walletctl transfer --from w_ops --to w_42 --amount 10.50 --asset EUR \\
+      --dry-run
+  walletctl transfer --from w_ops --to w_42 --amount 10.50 --asset EUR \\
+      --idempotency-key inv-9913 --yes -o json")]
 pub struct Transfer {
     /// The wallet that pays
     #[arg(long, value_name = "WALLET")]

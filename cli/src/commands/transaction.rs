@@ -31,7 +31,8 @@ pub enum Command {
 /// List transactions, newest recorded first
 #[derive(Args)]
 #[command(after_help = "Example:
-  walletctl tx list --wallet w_42 --from 2026-01-01 --to 2026-01-31 --kind transfer --all -o csv")]
+  walletctl tx list --wallet w_42 --from 2026-01-01 --to 2026-01-31 \\
+      --kind transfer --all -o csv")]
 pub struct List {
     /// Only of this wallet
     #[arg(long)]

@@ -11,6 +11,7 @@ use wallet_core::{
 };
 
 use super::{
+    asset,
     import::{self, Import},
     money::{Pair, metadata},
     pages::{Page, Paging},
@@ -40,7 +41,8 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl wallet create w_42 --owner alice --asset EUR
-  walletctl wallet create w_ops --owner bank --asset EUR --overdraft unlimited --opened-at 2020-01-01 --label Operations")]
+  walletctl wallet create w_ops --owner bank --asset EUR \\
+      --overdraft unlimited --opened-at 2020-01-01 --label Operations")]
 pub struct Create {
     /// Its id; made from the idempotency key when left out
     id: Option<WalletId>,
@@ -51,7 +53,7 @@ pub struct Create {
     #[arg(long)]
     asset: AssetCode,
     /// How far below zero it may go: an amount, or unlimited
-    #[arg(long, default_value = "0")]
+    #[arg(long, default_value = "0", allow_hyphen_values = true)]
     overdraft: Overdraft,
     /// When it opened, in the past: a date (its first instant) or an instant
     #[arg(long, value_name = "T")]
@@ -140,7 +142,7 @@ pub struct SetLimit {
     /// The wallet
     wallet: WalletId,
     /// An amount, or unlimited
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     overdraft: Overdraft,
     /// Why; kept in the audit trail
     #[arg(long, default_value = "")]
@@ -191,6 +193,7 @@ async fn list(ctx: &Context, args: List) -> Result<(), CliError> {
         status: args.status,
         ..WalletFilter::default()
     };
+    asset::known(ctx, args.asset).await?;
     let api = ctx.api()?;
     let ask =
         async |after, limit| Ok(api.wallets(&WalletFilter { after, limit: Some(limit), ..filter.clone() }).await?);

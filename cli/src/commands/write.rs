@@ -105,7 +105,7 @@ where
     }
     let intent = Intent {
         key,
-        summary: ask.summary,
+        summary: ask.summary.trim_end_matches('?').to_owned(),
         command: ask.command.to_owned(),
         endpoint: ctx.settings.endpoint.value.to_string(),
         context: ctx.settings.context.value.clone(),

@@ -14,7 +14,8 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "Examples:
   walletctl auth token
-  curl -H @<(printf 'Authorization: Bearer %s' \"$(walletctl auth token)\") https://wallet.example/v1/whoami")]
+  curl -H @<(printf 'Authorization: Bearer %s' \"$(walletctl auth token)\") \\
+      https://wallet.example/v1/whoami")]
 pub struct TokenArgs {}
 
 /// Show who you are to the daemon, and what you may do

@@ -35,6 +35,9 @@ impl FromStr for Endpoint {
             return Ok(Self::Socket(text.into()));
         }
         let wrong = |why: &str| ClientError::Endpoint(format!("{text}: {why}"));
+        if !text.contains("://") {
+            return Err(wrong("must be a socket's absolute path, https://, or http:// and a loopback address"));
+        }
         let url = secure(text).map_err(|why| wrong(&why))?;
         let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
         if !bare || url.fragment().is_some() || url.path() != "/" {

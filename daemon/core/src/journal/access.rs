@@ -124,6 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn its_kinds_are_among_those_that_queries_take() {
+        for kind in AccessKind::ALL {
+            assert!(super::super::Event::KINDS.contains(&kind.as_str()), "{}", kind.as_str());
+        }
+    }
+
+    #[test]
     fn a_network_is_all_that_is_kept_of_an_address() {
         for (address, network) in [
             ("203.0.113.77", "203.0.113.0/24"),
