@@ -249,7 +249,10 @@ impl Settings {
 
     /// The zone of dates. Looked up only where a date is resolved here.
     pub fn zone(&self) -> Result<Zone, CliError> {
-        self.tz.value.parse().map_err(|e| CliError::new("invalid_time", format!("{e} ({})", self.tz.origin)))
+        self.tz.value.parse().map_err(|e| {
+            CliError::new("invalid_time", format!("{e} ({})", self.tz.origin))
+                .hint("Give a zone by its IANA name, such as Europe/Lisbon: --tz, WALLETCTL_TZ, or the context's zone.")
+        })
     }
 }
 
