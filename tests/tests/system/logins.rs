@@ -205,7 +205,7 @@ fn the_browser_is_opened_without_the_code_which_everybody_on_the_machine_could_r
     assert!(login.err.contains("/approve?user_code=ABCD-EFGH"), "the person sees both: {login}");
     assert!(login.err.contains("type the code there"), "{login}");
     login.ok();
-    let opened = world.home().join("opened");
-    until("the browser is opened", || opened.exists());
-    assert_eq!(fs::read_to_string(opened).unwrap(), format!("{}/approve\n", issuer.name()));
+    let page = world.home().join("opened");
+    until("the browser is opened", || page.exists());
+    assert_eq!(fs::read_to_string(page).unwrap(), format!("{}/approve\n", issuer.name()));
 }
