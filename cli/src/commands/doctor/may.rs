@@ -21,8 +21,13 @@ use crate::{
 
 const CHECK: &str = "may";
 /// Commands that ask the daemon for what has another command's word there.
-const OTHERWISE: [(&str, &str); 3] =
-    [("batch resume", "batch run"), ("batch validate", "asset list"), ("export transactions", "export journal")];
+const OTHERWISE: [(&str, &str); 5] = [
+    ("balance diff", "balance"),
+    ("balance explain", "balance"),
+    ("batch resume", "batch run"),
+    ("batch validate", "asset list"),
+    ("export transactions", "export journal"),
+];
 /// Commands that need nobody's leave: they ask nothing of this context's daemon, or what it answers to everybody.
 const FREE: [&str; 21] = [
     "auth login",
@@ -198,7 +203,8 @@ mod tests {
     fn leaves(command: &Command, path: &str, into: &mut Vec<String>) {
         for sub in command.get_subcommands() {
             let path = format!("{path} {}", sub.get_name());
-            if sub.has_subcommands() { leaves(sub, &path, into) } else { into.push(path.trim().to_owned()) }
+            leaves(sub, &path, into);
+            into.push(path.trim().to_owned());
         }
     }
 
