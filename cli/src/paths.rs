@@ -82,10 +82,15 @@ fn home_in(passwd: &str, uid: u32) -> Option<PathBuf> {
     home.get(5).map(PathBuf::from).filter(|home| home.is_absolute())
 }
 
+/// True if the disk has no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// An error of one of our own files.
 pub fn fault(what: &str, path: &Path, error: &io::Error) -> CliError {
     let text = format!("cannot {what} {}: {error}", path.display());
-    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+    if is_full(error) {
         return CliError::new("disk_full", text).hint("Make room, then try again. Nothing was sent.");
     }
     CliError::configuration(text).hint(

@@ -6,7 +6,6 @@
 //! under the same key for a bounded time. An interruption ends the run behind the chunk in flight.
 
 use std::{
-    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -236,10 +235,8 @@ fn key(text: &str) -> Result<Key, CliError> {
 fn of_chunk(error: &ChunkError) -> CliError {
     match error {
         ChunkError::Changed(_) => CliError::new("batch_changed", error.to_string()),
-        ChunkError::Io(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            CliError::new("disk_full", error.to_string())
-                .hint("Make room for temporary files, or name another place for them with TMPDIR.")
-        }
+        ChunkError::Io(why) if crate::paths::is_full(why) => CliError::new("disk_full", error.to_string())
+            .hint("Make room for temporary files, or name another place for them with TMPDIR."),
         ChunkError::Io(_) => CliError::usage(error.to_string()).hint("Is there room for temporary files (TMPDIR)?"),
     }
 }

@@ -25,7 +25,7 @@ use wallet_core::{
     },
 };
 
-use super::{asset, balance::cut_of, transaction::written};
+use super::{balance::cut_of, transaction::written};
 use crate::{
     context::Context,
     env::now,
@@ -335,7 +335,6 @@ async fn balances(ctx: &Context, args: Balances) -> Result<(), CliError> {
         asset: args.asset.map(|asset| asset.to_string()),
         format: Some(format.into()),
     };
-    asset::known(ctx, args.asset).await?;
     let api = ctx.api()?;
     let ledger_id = api.status().await?.body.ledger_id;
     let mut export = Export::start(ctx, &args.to, "balances")?;

@@ -11,7 +11,6 @@ use wallet_core::{
 };
 
 use super::{
-    asset,
     import::{self, Import},
     money::{Pair, metadata},
     pages::{Page, Paging},
@@ -193,7 +192,6 @@ async fn list(ctx: &Context, args: List) -> Result<(), CliError> {
         status: args.status,
         ..WalletFilter::default()
     };
-    asset::known(ctx, args.asset).await?;
     let api = ctx.api()?;
     let ask =
         async |after, limit| Ok(api.wallets(&WalletFilter { after, limit: Some(limit), ..filter.clone() }).await?);
