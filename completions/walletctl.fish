@@ -56,7 +56,7 @@ complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "context" -d 'Na
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "config" -d 'Settings'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "daemon" -d 'The daemon'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "doctor" -d 'Find what would go wrong: folders, sign-in, daemon, clocks, rights, certificate; at night, with nobody there'
-complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "explain" -d 'Explain an error code, or list them all'
+complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "explain" -d 'Explain an error code, or the codes of an exit code, or list them all'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "api" -d 'Send any request to the daemon and print its answer as it is'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "bench" -d 'Measure a scratch daemon: what it does, beside the raw limits of this machine'
 complete -c walletctl -n "__fish_walletctl_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
