@@ -50,7 +50,7 @@ impl Listener {
     ) {
         let Self { socket, limits, own, identify } = self;
         let door = Door {
-            terms: Terms::new(router, gateway, limits.request_timeout(), soft.clone()),
+            terms: Terms::new(router, gateway, limits.request_timeout()),
             places: Arc::new(Semaphore::new(limits.connection_limit)),
             shares: Shares::new(limits.connections_per_user),
             visits: TaskTracker::new(),
@@ -59,12 +59,12 @@ impl Listener {
             identify,
         };
         tokio::select! {
-            () = async { soft.cancelled().await; retire.await } => {}
+            () = async { soft.cancelled().await; door.terms.stop(); retire.await } => {}
             () = door.accept(&socket) => {}
             () = door.turned_away.speak("server.connections_per_user") => {}
         }
         drop(socket);
-        door.terms.ending.cancel();
+        door.terms.end();
         door.visits.close();
         door.visits.wait().await;
     }
@@ -168,7 +168,7 @@ mod tests {
     fn a_user_has_a_share_of_the_connections_strangers_have_one_together_and_the_daemons_own_user_is_free() {
         let gateway = config::Gateway::default();
         let door = Door {
-            terms: Terms::new(Router::new(), &gateway, Duration::ZERO, CancellationToken::new()),
+            terms: Terms::new(Router::new(), &gateway, Duration::ZERO),
             places: Arc::new(Semaphore::new(0)),
             shares: Shares::new(2),
             visits: TaskTracker::new(),

@@ -1,6 +1,14 @@
 //! One connection: handshake, protocol, requests, and the end, whichever comes first.
 
-use std::{convert::Infallible, future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -150,7 +158,7 @@ impl<Of: Origin> Visit<Of> {
         let mut request = Request::from_parts(parts, body);
         let source = self.origin.source(request.headers());
         request.extensions_mut().insert(ConnectInfo(source));
-        let mut last = self.terms.soft.is_cancelled();
+        let mut last = self.terms.stopping.load(Ordering::Acquire);
         if let Err(fault) = self.origin.judge(&request) {
             request.extensions_mut().insert(fault);
             // What comes behind it may not be what it seems.
@@ -206,11 +214,14 @@ where
 {
     let mut connection = pin!(connection);
     let mut ending = pin!(terms.ending.cancelled());
-    let mut asked = false;
+    // The first step leaves word with the token where to wake this task; from then on its flag tells.
+    let (mut asked, mut begun) = (false, false);
     let mut goodbye: Option<Instant> = None;
     let mut alarm = pin!(sleep_until(activity.due().0));
     poll_fn(move |context| {
-        if !asked && ending.as_mut().poll(context).is_ready() {
+        let is_over = !begun || terms.is_over.load(Ordering::Acquire);
+        begun = true;
+        if !asked && is_over && ending.as_mut().poll(context).is_ready() {
             asked = true;
             connection.as_mut().graceful_shutdown();
         }

@@ -13,7 +13,7 @@ mod stream;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,19 +50,17 @@ pub(super) struct Terms {
     head_limit: usize,
     streams: u32,
     /// The daemon stops: connections are not kept.
-    soft: CancellationToken,
-    /// Connections finish what runs, and close.
-    pub(super) ending: CancellationToken,
+    stopping: AtomicBool,
+    /// Connections finish what runs, and close. Asked for at each step of each of them: a load, where the token has a
+    /// lock that all of them share.
+    is_over: AtomicBool,
+    /// Wakes them for that.
+    ending: CancellationToken,
 }
 
 impl Terms {
-    /// By these limits, until `soft`.
-    pub(super) fn new(
-        router: Router,
-        limits: &config::Gateway,
-        request_timeout: Duration,
-        soft: CancellationToken,
-    ) -> Arc<Self> {
+    /// By these limits.
+    pub(super) fn new(router: Router, limits: &config::Gateway, request_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             router,
             patience: Patience {
@@ -73,9 +71,21 @@ impl Terms {
             body_whole: request_timeout,
             head_limit: limits.head_limit_bytes,
             streams: limits.streams_per_connection,
-            soft,
+            stopping: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             ending: CancellationToken::new(),
         })
+    }
+
+    /// From now on an answer is its connection's last.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Connections finish what runs, and close.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.ending.cancel();
     }
 }
 

@@ -101,7 +101,7 @@ impl Tcp {
             of_address: Shares::new(limits.requests_per_address),
         });
         let door = Door {
-            terms: Terms::new(router, &limits, request_timeout, soft.clone()),
+            terms: Terms::new(router, &limits, request_timeout),
             tls,
             gate,
             places: Arc::new(Semaphore::new(limits.connection_limit)),
@@ -115,9 +115,10 @@ impl Tcp {
             () = door.accept(&listener) => {}
             () = door.turned_away.speak("gateway.connections_per_address") => {}
         }
+        door.terms.stop();
         door.accept_who_waits(listener);
         tokio::time::sleep(LINGER).await;
-        door.terms.ending.cancel();
+        door.terms.end();
         door.visits.close();
         door.visits.wait().await;
     }
