@@ -32,7 +32,8 @@ pub(crate) fn named(variable: &str, what: &str) -> Option<String> {
     let found = std::env::var(variable).ok().filter(|value| !value.is_empty());
     if found.is_none() {
         // Straight to stderr: what a test skips is seen, captured output or not.
-        writeln!(std::io::stderr(), "skipped: {what} ({variable} names none)").unwrap();
+        let line = format!("skipped: {what} ({variable} names none)\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     found
 }

@@ -48,12 +48,12 @@ fn start(limits: &config::Gateway) -> Running {
 fn start_with(limits: &config::Gateway, request_timeout: Duration) -> Running {
     let held = Arc::new(Semaphore::new(1));
     let holds = Arc::clone(&held);
-    let hold = || async move {
+    let waits_for_ever = || async move {
         let _held = holds.acquire().await;
         std::future::pending::<()>().await;
     };
     let router = Router::new()
-        .route("/held", get(hold))
+        .route("/held", get(waits_for_ever))
         .route("/", get(|| async { "here" }))
         .route("/json", post(|Body(value): Body<Value>| async move { Json(value) }))
         .route(
