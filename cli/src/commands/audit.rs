@@ -62,7 +62,8 @@ pub struct List {
 #[command(after_help = "Examples:
   walletctl audit verify
   walletctl audit verify --stores
-  walletctl audit verify --cut 42:9b74c9897bac770ffc029102a200c5de9b74c9897bac770ffc029102a200c5de")]
+  walletctl audit verify \\
+      --cut 7:9b74c9897bac770ffc029102a200c5de9b74c9897bac770ffc029102a200c5de")]
 pub struct Verify {
     /// A cut that was written down: proves that nothing up to it was changed or cut off
     #[arg(long, value_name = "SEQ:HASH")]
