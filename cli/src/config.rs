@@ -161,22 +161,9 @@ pub struct Settings {
     pub confirm_above: Setting<Option<Quantity>>,
 }
 
-/// Every variable that is a setting.
-const VARIABLES: [&str; 13] = [
-    "WALLETCTL_CONTEXT",
-    "WALLETCTL_URL",
-    "WALLETCTL_SOCKET",
-    "WALLETCTL_TZ",
-    "WALLETCTL_OUTPUT",
-    "WALLETCTL_CA_FILE",
-    "WALLETCTL_ISSUER",
-    "WALLETCTL_CLIENT",
-    "WALLETCTL_SECRET_FILE",
-    "WALLETCTL_SECRET_CREDENTIAL",
-    "WALLETCTL_KEY_FILE",
-    "WALLETCTL_KEY_CREDENTIAL",
-    "WALLETCTL_KEY_ID",
-];
+/// The variables that are settings, beside those that say who ([`identity::WHO`]).
+const VARIABLES: [&str; 6] =
+    ["WALLETCTL_CONTEXT", "WALLETCTL_URL", "WALLETCTL_SOCKET", "WALLETCTL_TZ", "WALLETCTL_OUTPUT", "WALLETCTL_CA_FILE"];
 
 /// The name of the context that needs no file.
 pub const DEFAULT_CONTEXT: &str = "default";
@@ -185,9 +172,10 @@ impl Settings {
     /// Resolves them.
     pub fn resolve(flags: &Flags, env: &Env, file: &File, paths: &Paths) -> Result<Self, CliError> {
         // One letter wrong, and another daemon would be asked.
-        if let Some(name) = env.unknown("WALLETCTL_", &VARIABLES).first() {
+        let variables = [&VARIABLES[..], &identity::WHO[..]].concat();
+        if let Some(name) = env.unknown("WALLETCTL_", &variables).first() {
             return Err(CliError::configuration(format!("{name} is set, and is no setting of walletctl"))
-                .hint(format!("The settings are {}.", VARIABLES.join(", "))));
+                .hint(format!("The settings are {}.", variables.join(", "))));
         }
         let context = pick(
             [

@@ -136,7 +136,7 @@ impl Default for Identity {
 }
 
 /// Variables that say who, beside `WALLETCTL_URL`.
-const WHO: [&str; 7] = [
+pub const WHO: [&str; 7] = [
     "WALLETCTL_ISSUER",
     "WALLETCTL_CLIENT",
     "WALLETCTL_SECRET_FILE",

@@ -23,15 +23,12 @@ use wallet_core::{
     },
 };
 
-use super::{records::Close, transaction::written};
+use super::{pages::PAGE, records::Close, transaction::written};
 use crate::{
     context::Context,
     error::CliError,
     output::{Meta, Rows},
 };
-
-/// The daemon's largest page.
-const PAGE: usize = 1_000;
 
 /// Show what wallets hold, now or at any past moment
 #[derive(Args)]

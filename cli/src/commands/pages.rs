@@ -12,7 +12,7 @@ use crate::{
 /// How many are shown when nobody says.
 const USUAL: usize = 50;
 /// The daemon's largest page.
-const PAGE: usize = 1_000;
+pub const PAGE: usize = 1_000;
 
 /// Flags of every list.
 #[derive(Args, Clone, Copy, Debug)]
@@ -34,6 +34,13 @@ pub struct Page<R> {
 }
 
 impl Paging {
+    /// Says that a list was cut off; json says so in its meta.
+    pub fn cut_off(ctx: &Context) {
+        if ctx.out().format() != Format::Json {
+            ctx.prompt.notice("there are more: --all, or a larger --limit");
+        }
+    }
+
     /// Asks for page after page and shows their rows. `ask` is given a cursor and a page's size;
     /// `done` may add to the last page's meta and to the table's foot.
     pub async fn show<R: Record, T>(
@@ -57,11 +64,9 @@ impl Paging {
             after = next.filter(|_| !found.is_empty());
             if left == 0 || after.is_none() {
                 let meta = done(&answer, &mut rows, Meta::of(&answer).with("next", &after));
-                // json says it in its meta.
-                let more = after.is_some() && ctx.out().format() != Format::Json;
                 rows.finish(meta)?;
-                if more {
-                    ctx.prompt.notice("there are more: --all, or a larger --limit");
+                if after.is_some() {
+                    Self::cut_off(ctx);
                 }
                 return Ok(());
             }

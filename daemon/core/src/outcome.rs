@@ -75,6 +75,12 @@ pub struct Conflict {
     pub kind: Cow<'static, str>,
 }
 
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the key was used for something else: {} differs; {} has it", self.field, self.holder())
+    }
+}
+
 impl Conflict {
     /// What has the key, as people look it up: a transaction by its id, any other record by its number.
     pub fn holder(&self) -> String {

@@ -129,11 +129,7 @@ pub(super) fn row(outcome: &Outcome) -> RowOutcome {
             row.field = Some(conflict.field.to_string());
             row.transaction = conflict.is_of_transaction().then_some(conflict.existing);
             row.seq = Some(conflict.existing.seq);
-            row.message = Some(format!(
-                "the key was used for something else: {} differs; {} has it",
-                conflict.field,
-                conflict.holder()
-            ));
+            row.message = Some(conflict.to_string());
         }
         Outcome::NotAttempted => {}
     }

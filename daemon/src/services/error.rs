@@ -50,7 +50,7 @@ pub enum ServiceError {
     #[error("{0}")]
     Refused(Refusal),
     /// The key was used for something else.
-    #[error("the key was used for something else: {} differs; {} has it", .0.field, .0.holder())]
+    #[error("{0}")]
     Conflict(Conflict),
     /// The batch's own key was used for other content.
     #[error("this batch's own key was used for a batch with other content")]
@@ -85,7 +85,8 @@ impl ServiceError {
 
     /// There is no such asset.
     pub fn unknown_asset(asset: AssetCode) -> Self {
-        Self::invalid("unknown_asset", format!("asset {asset} is neither in ISO 4217 nor registered"))
+        let refusal = Refusal::UnknownAsset(asset);
+        Self::invalid(refusal.code(), refusal.to_string())
     }
 
     /// There is no such transaction.

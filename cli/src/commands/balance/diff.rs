@@ -18,7 +18,7 @@ use super::{super::pages::Paging, decimal, movements, not_understood, plus, writ
 use crate::{
     context::Context,
     error::CliError,
-    output::{Cell, Format, Meta, Record},
+    output::{Cell, Meta, Record},
 };
 
 /// List what makes the difference between two balances: at two moments, or as known at two
@@ -193,8 +193,8 @@ pub(super) async fn diff(ctx: &Context, args: &Diff) -> Result<(), CliError> {
     let side = |view: &BalanceView| serde_json::json!({ "balance": view.balance, "at": view.at, "cut": view.cut });
     let meta = meta.with("first", &side(&first)).with("second", &side(&second)).with("movements", &count);
     rows.finish(meta)?;
-    if count > most && ctx.out().format() != Format::Json {
-        ctx.prompt.notice("there are more: --all, or a larger --limit");
+    if count > most {
+        Paging::cut_off(ctx);
     }
     Ok(())
 }

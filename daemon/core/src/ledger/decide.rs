@@ -122,13 +122,11 @@ impl Decider {
         if known == distinct.len() && distinct.len() == commands.len() {
             return Ok(commands.iter().filter_map(|command| self.known(command)).collect());
         }
-        if known > 0 || distinct.len() < commands.len() {
-            let mut seen = HashSet::new();
-            let mut keys = commands.iter().map(|command| &command.key);
-            let taken = keys.find(|key| self.decision.state.keys.contains_key(*key) || !seen.insert(*key));
-            let key = taken.or(commands.first().map(|command| &command.key)).map(|key| key.key.clone());
-            let refusal = key.map(|key| Refusal::GroupPartlyApplied { key });
-            return Ok(refusal.map(|refusal| vec![Outcome::Refused(refusal); commands.len()]).unwrap_or_default());
+        let mut seen = HashSet::new();
+        let mut keys = commands.iter().map(|command| &command.key);
+        if let Some(taken) = keys.find(|key| self.decision.state.keys.contains_key(*key) || !seen.insert(*key)) {
+            let refusal = Refusal::GroupPartlyApplied { key: taken.key.clone() };
+            return Ok(vec![Outcome::Refused(refusal); commands.len()]);
         }
         let mut undo = self.undo();
         let size = u32::try_from(commands.len()).unwrap_or(u32::MAX);

@@ -6,7 +6,6 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wallet_api::types::{CutView, Status, Total, Totals};
-use wallet_core::time::calendar::Zone;
 
 use super::super::{Services, context::Context, extract::Params, fault::Fault, views};
 use crate::services::moments::Moments;
@@ -65,7 +64,7 @@ pub(super) async fn cut(
     _: Context,
     Params(query): Params<CutQuery>,
 ) -> Result<Json<CutView>, Fault> {
-    let zone = query.tz.as_deref().map_or_else(|| Ok(Zone::utc()), |tz| Moments::zone(Some(tz)))?;
+    let zone = Moments::zone(query.tz.as_deref())?;
     let known_at = match (query.seq.map(|seq| seq.to_string()), query.at) {
         (Some(_), Some(_)) => return Err(Fault::invalid("give seq or at, not both")),
         (seq, at) => seq.or(at),
