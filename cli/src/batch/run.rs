@@ -1,17 +1,23 @@
-//! Sending a batch: chunks one behind the other, each answered before the next is sent, since a later
-//! row may need what an earlier one brought.
+//! Sending a batch: chunks one behind the other, in the order they run.
 //!
-//! Three things overlap: one chunk is in flight, the one before it is written to the results file, the
-//! one behind it is made. What certainly did not happen, and what was lost on the way, is sent again
-//! under the same key for a bounded time. An interruption ends the run behind the chunk in flight.
+//! Where rows stand each on its own, two chunks are on their way: while one is committed the next one is received and read.
+//! The second names the first, and the daemon does not try it before the first is answered, since a later row
+//! may need what an earlier one brought. What follows a chunk that did not happen does not happen either. Where a refusal ends the
+//! batch, each chunk is answered before the next is sent. Meanwhile outcomes are written to the results file, and the chunk behind is made.
+//!
+//! What certainly did not happen, and what was lost on the way, is sent again under the same key for a bounded time.
+//! An interruption ends the run behind the chunks that are on their way.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use tokio::{sync::mpsc, task::spawn_blocking};
+use futures_util::{StreamExt as _, stream::FuturesOrdered};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, spawn_blocking},
+};
 use wallet_api::{
     client::{Client, Write},
     types::{BatchMode, BatchResult, RowOutcome},
@@ -19,7 +25,7 @@ use wallet_api::{
 use wallet_core::key::Key;
 
 use super::{
-    chunks::{Chunk, ChunkError, Chunker},
+    chunks::{Chunk, ChunkError, Chunker, Plan},
     input::Source,
     results::{Results, ResultsError},
     row::Known,
@@ -30,8 +36,10 @@ use crate::{error::CliError, flight::Flight, progress::Progress};
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Chunks made ahead of the one in flight.
+/// Chunks made ahead of those on their way.
 const AHEAD: usize = 1;
+/// Chunks on their way at a time, where none of them can end the batch.
+const ON_THEIR_WAY: usize = 2;
 
 /// Why a run ended.
 #[derive(Debug)]
@@ -64,17 +72,68 @@ pub struct Sender<'a> {
     pub retry_for: Duration,
 }
 
+/// A chunk that was sent, and what came back: on failure, true if it may have happened.
+type Answered = (Chunk, Result<Vec<RowOutcome>, (CliError, bool)>);
+
 impl Sender<'_> {
     /// Sends every row from `first` on, and writes down every outcome.
     pub async fn send(&self, results: Results, first: u64) -> Result<(End, Results), CliError> {
         let plan = results.view().binding.plan.clone();
         let fresh = results.is_fresh();
-        let (to, mut chunks) = mpsc::channel::<Result<Chunk, ChunkError>>(AHEAD);
-        let (source, known, mode) = (self.source.clone(), self.known.clone(), plan.mode);
-        let asked = plan.clone();
+        let (mut chunks, making) = self.make(&plan, first);
+        let mut recorder = Recorder::start(results);
+        let (halt, halted) = watch::channel(false);
+        let most = if plan.mode == BatchMode::Continue { ON_THEIR_WAY } else { 1 };
+        let mut flying = FuturesOrdered::new();
+        let mut so_far = SoFar { end: End::Done, failed: 0, stuck: false };
+        let (mut last, mut untried, mut made) = (None, None, false);
+        loop {
+            let open = matches!(so_far.end, End::Done) && !made && flying.len() < most;
+            tokio::select! {
+                biased;
+                Some(answered) = flying.next(), if !flying.is_empty() => {
+                    self.answered(&mut so_far, answered, plan.mode, &mut recorder).await?;
+                    if !matches!(so_far.end, End::Done) {
+                        // Whoever is still on the way is not sent again.
+                        halt.send_replace(true);
+                    }
+                }
+                chunk = chunks.recv(), if open => match chunk {
+                    None => made = true,
+                    // What went before is told, and that it happened: see `Summary::verdict`.
+                    Some(Err(error)) => so_far.end = End::Failed(of_chunk(&error)),
+                    Some(Ok(chunk)) if self.flight.asked() => {
+                        so_far.end = End::Interrupted;
+                        untried = Some(chunk);
+                    }
+                    Some(Ok(chunk)) => {
+                        let key = key(&plan.key(chunk.start))?;
+                        let behind = last.replace(key.clone()).filter(|_| !flying.is_empty());
+                        flying.push_back(self.post(chunk, key, behind, fresh, halted.clone()));
+                    }
+                },
+                else => break,
+            }
+        }
+        if let Some(chunk) = untried {
+            recorder.tell(chunk, Told::Same("not_attempted")).await?;
+        }
+        // What is left was not tried; it is written down too, as far as it can still be read.
+        while let Some(Ok(chunk)) = chunks.recv().await {
+            recorder.tell(chunk, Told::Same("not_attempted")).await?;
+        }
+        drop(chunks);
+        making.await.map_err(internal)?;
+        Ok((so_far.end, recorder.finish().await?))
+    }
+
+    /// Chunks from row `first` on, made on another thread.
+    fn make(&self, plan: &Plan, first: u64) -> (mpsc::Receiver<Result<Chunk, ChunkError>>, JoinHandle<()>) {
+        let (to, chunks) = mpsc::channel(AHEAD);
+        let (source, known, plan) = (self.source.clone(), self.known.clone(), plan.clone());
         let making = spawn_blocking(move || {
             let all = || -> Result<(), ChunkError> {
-                let mut chunker = Chunker::new(&source, &asked, known)?;
+                let mut chunker = Chunker::new(&source, &plan, known)?;
                 chunker.skip(first)?;
                 while let Some(chunk) = chunker.next_chunk()? {
                     if to.blocking_send(Ok(chunk)).is_err() {
@@ -88,77 +147,61 @@ impl Sender<'_> {
                 let _ = to.blocking_send(Err(error));
             }
         });
-        let mut recorder = Recorder { results: Some(results), waiting: None };
-        let mut end = End::Done;
-        let mut failed = 0;
-        while let Some(chunk) = chunks.recv().await {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    // What went before is told, and that it happened: see `Summary::verdict`.
-                    end = End::Failed(of_chunk(&error));
-                    break;
-                }
-            };
-            if self.flight.asked() {
-                end = End::Interrupted;
-                recorder.rest(chunk, "not_attempted").await?;
-                break;
-            }
-            let key = key(&plan.key(chunk.start))?;
-            let (answer, written) =
-                tokio::join!(self.post(chunk.body.clone(), &key, chunk.rows.len(), fresh), recorder.write());
-            written?;
-            match answer {
-                Ok(outcomes) => {
-                    let refused =
-                        outcomes.iter().filter(|o| matches!(&*o.outcome, "refused" | "conflict")).count() as u64;
-                    failed += refused;
-                    self.progress.advance(chunk.rows.len() as u64, failed);
-                    recorder.waiting = Some((chunk, outcomes));
-                    if refused > 0 && mode != BatchMode::Continue {
-                        end = End::Refused;
-                        break;
-                    }
-                }
-                Err((error, lost)) => {
-                    recorder.rest(chunk, if lost { "unknown" } else { "not_attempted" }).await?;
-                    end = if lost { End::Lost(error) } else { End::Failed(error) };
-                    break;
-                }
-            }
-        }
-        recorder.write().await?;
-        // What is left was not tried; it is written down too, as far as it can still be read.
-        while let Some(Ok(chunk)) = chunks.recv().await {
-            recorder.rest(chunk, "not_attempted").await?;
-        }
-        drop(chunks);
-        making.await.map_err(|error| CliError::new("internal", error.to_string()))?;
-        let results = recorder.finish().await?;
-        Ok((end, results))
+        (chunks, making)
     }
 
-    /// Sends one chunk until it is answered. On failure: true if it may have happened. `fresh` if it was
-    /// never sent from here before: an answer that was kept is then another run's, and its rows replay.
+    /// Takes what became of the next chunk.
+    async fn answered(
+        &self,
+        so_far: &mut SoFar,
+        (chunk, answer): Answered,
+        mode: BatchMode,
+        recorder: &mut Recorder,
+    ) -> Result<(), CliError> {
+        match answer {
+            Ok(outcomes) => {
+                let refused = outcomes.iter().filter(|o| matches!(&*o.outcome, "refused" | "conflict")).count() as u64;
+                so_far.failed += refused;
+                self.progress.advance(chunk.rows.len() as u64, so_far.failed);
+                if refused > 0 && mode != BatchMode::Continue {
+                    so_far.end = End::Refused;
+                }
+                recorder.tell(chunk, Told::Outcomes(outcomes)).await
+            }
+            Err((error, lost)) => {
+                // What follows a chunk that certainly did not happen did not happen either.
+                let lost = lost && !so_far.stuck;
+                so_far.stuck |= !lost;
+                if matches!(so_far.end, End::Done | End::Interrupted) {
+                    so_far.end = if lost { End::Lost(error) } else { End::Failed(error) };
+                }
+                recorder.tell(chunk, Told::Same(if lost { "unknown" } else { "not_attempted" })).await
+            }
+        }
+    }
+
+    /// Sends one chunk until it is answered. `behind` is the key of the one it follows, if that is still on its way. `fresh`
+    /// if it was never sent from here before: an answer that was kept is then another run's, and its rows replay.
     async fn post(
         &self,
-        body: Bytes,
-        key: &Key,
-        rows: usize,
+        chunk: Chunk,
+        key: Key,
+        behind: Option<Key>,
         fresh: bool,
-    ) -> Result<Vec<RowOutcome>, (CliError, bool)> {
+        mut halted: watch::Receiver<bool>,
+    ) -> Answered {
         let until = Instant::now() + self.retry_for;
+        let rows = chunk.rows.len();
         let (mut wait, mut lost) = (FIRST_WAIT, false);
         loop {
-            let write = Write { key: Some(key), dry_run: false };
-            let error = match self.api.post_bytes::<BatchResult>("/v1/batches", body.clone(), write).await {
+            let write = Write { key: Some(&key), dry_run: false, behind: behind.as_ref() };
+            let error = match self.api.post_bytes::<BatchResult>("/v1/batches", chunk.body.clone(), write).await {
                 Ok(answer) if answer.body.outcomes.len() == rows => {
                     let BatchResult { replayed, mut outcomes } = answer.body;
                     if replayed && fresh && !lost {
                         outcomes.iter_mut().filter(|o| o.outcome == "ok").for_each(|o| o.outcome = "replayed".into());
                     }
-                    return Ok(outcomes);
+                    return (chunk, Ok(outcomes));
                 }
                 Ok(answer) => {
                     let got = answer.body.outcomes.len();
@@ -168,64 +211,84 @@ impl Sender<'_> {
             };
             lost |= error.is_unknown();
             let again = error.retryable && !self.flight.asked() && Instant::now() + wait < until;
-            if !again {
-                return Err((error, lost));
+            if !again || *halted.borrow() {
+                return (chunk, Err((error, lost)));
             }
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = halted.wait_for(|halted| *halted) => return (chunk, Err((error, lost))),
+            }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 }
 
-/// Writes outcomes on another thread while the next chunk is in flight.
+/// Where a run stands.
+struct SoFar {
+    end: End,
+    /// Rows that were turned down.
+    failed: u64,
+    /// A chunk certainly did not happen.
+    stuck: bool,
+}
+
+/// What is written down of a chunk.
+enum Told {
+    /// Each row's outcome, synced.
+    Outcomes(Vec<RowOutcome>),
+    /// One same outcome for all rows.
+    Same(&'static str),
+}
+
+/// Writes outcomes on a thread of its own, in order, while the next chunks are on their way.
 struct Recorder {
-    /// None only while a thread has it, or after it failed there.
-    results: Option<Results>,
-    waiting: Option<(Chunk, Vec<RowOutcome>)>,
+    to: mpsc::Sender<(Chunk, Told)>,
+    /// None once it has ended.
+    writing: Option<JoinHandle<Result<Results, ResultsError>>>,
 }
 
 impl Recorder {
-    /// Writes down and syncs what waits.
-    async fn write(&mut self) -> Result<(), CliError> {
-        match self.waiting.take() {
-            None => Ok(()),
-            Some((chunk, outcomes)) => self.on_thread(move |results| results.record(&chunk, &outcomes)).await,
+    fn start(mut results: Results) -> Self {
+        let (to, mut told) = mpsc::channel(1);
+        let writing = spawn_blocking(move || {
+            while let Some((chunk, what)) = told.blocking_recv() {
+                match what {
+                    Told::Outcomes(outcomes) => results.record(&chunk, &outcomes)?,
+                    Told::Same(outcome) => results.record_all(&chunk, outcome)?,
+                }
+            }
+            results.sync()?;
+            Ok(results)
+        });
+        Self { to, writing: Some(writing) }
+    }
+
+    /// Hands over a chunk's outcomes. Fails if those before could not be written down.
+    async fn tell(&mut self, chunk: Chunk, what: Told) -> Result<(), CliError> {
+        match self.to.send((chunk, what)).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.ended().await.map(drop),
         }
     }
 
-    /// Writes down one same outcome for a chunk, behind what waits.
-    async fn rest(&mut self, chunk: Chunk, outcome: &'static str) -> Result<(), CliError> {
-        self.write().await?;
-        self.on_thread(move |results| results.record_all(&chunk, outcome)).await
-    }
-
+    /// Waits until everything is written down and durable.
     async fn finish(mut self) -> Result<Results, CliError> {
-        self.write().await?;
-        self.on_thread(Results::sync).await?;
-        self.results.ok_or_else(lost_results)
+        let (nobody, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.to, nobody));
+        self.ended().await
     }
 
-    async fn on_thread(
-        &mut self,
-        work: impl FnOnce(&mut Results) -> Result<(), ResultsError> + Send + 'static,
-    ) -> Result<(), CliError> {
-        let mut results = self.results.take().ok_or_else(lost_results)?;
-        let (results, done) = spawn_blocking(move || {
-            let done = work(&mut results);
-            (results, done)
-        })
-        .await
-        .map_err(|error| CliError::new("internal", error.to_string()))?;
-        self.results = Some(results);
-        done.map_err(|error| {
+    async fn ended(&mut self) -> Result<Results, CliError> {
+        let writing = self.writing.take().ok_or_else(|| internal("the results file is gone"))?;
+        writing.await.map_err(internal)?.map_err(|error| {
             CliError::unknown(error.to_string())
                 .hint("Outcomes could not be written down. Make room, then run walletctl batch resume: what happened replays.")
         })
     }
 }
 
-fn lost_results() -> CliError {
-    CliError::new("internal", "the results file is gone")
+fn internal(error: impl std::fmt::Display) -> CliError {
+    CliError::new("internal", error.to_string())
 }
 
 fn key(text: &str) -> Result<Key, CliError> {

@@ -94,7 +94,10 @@ where
 {
     let key = args.key(ctx)?;
     if args.dry_run {
-        return Ok(ctx.api()?.post(&ask.path, body, Write { key: Some(&key), dry_run: true }).await?);
+        return Ok(ctx
+            .api()?
+            .post(&ask.path, body, Write { key: Some(&key), dry_run: true, ..Write::default() })
+            .await?);
     }
     ctx.allow_write()?;
     // `api` sends what it is given: it has no --dry-run to name.
@@ -129,7 +132,7 @@ pub async fn resend<T: DeserializeOwned>(
     let told =
         CliError::unknown(format!("interrupted while waiting for the answer (key {key})")).hint(resume_hint(key));
     let flight = ctx.flight.begin(told);
-    let write = Write { key: Some(&intent.key), dry_run: false };
+    let write = Write { key: Some(&intent.key), ..Write::default() };
     let result = ctx.api()?.post::<T>(&intent.path, &intent.body, write).await;
     drop(flight);
     match result {

@@ -120,6 +120,8 @@ pub struct Write<'a> {
     pub key: Option<&'a Key>,
     /// Only ask what would happen.
     pub dry_run: bool,
+    /// For a batch: the key of the one it follows, which may still be under way.
+    pub behind: Option<&'a Key>,
 }
 
 /// A client of one daemon.
@@ -216,6 +218,9 @@ impl Client {
         }
         if write.dry_run {
             request = request.query(&[("dry_run", "true")]);
+        }
+        if let Some(behind) = write.behind {
+            request = request.query(&[("behind", behind.as_str())]);
         }
         self.send(request).await?.json().await
     }

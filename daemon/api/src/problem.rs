@@ -96,6 +96,7 @@ codes! {
     "already_reversed" 422 REFUSED false "It was reversed before" "walletctl tx show names the reversal.";
     "group_partly_applied" 422 REFUSED false "Part of an atomic group happened before" "Its keys were used by other requests. Make a new group of what is missing, with new keys for it.";
     "key_conflict" 409 CONFLICT false "The key was used for something else" "Use a new key for a new intent. The message names the field that differs and what has the key: a transaction (walletctl tx show), or another record (walletctl audit list).";
+    "out_of_turn" 409 TRY_AGAIN true "Nothing happened: the batch it follows has not been answered" "Send the batch it names in `behind` first, or again; then this one, under the same key.";
     "verification_failed" 200 VERIFICATION false "Two records of the same thing differ" "Keep the data as it is and find out why: the message names the first record that differs.";
     "outcome_unknown" 504 UNKNOWN true "The answer was lost: it may or may not have happened" "Send it again with the same key, or walletctl intent resume: if it happened, it replays.";
     "unavailable" 503 TRY_AGAIN true "Nothing happened: a store is not available" "Try again. If it stays, look at the daemon's log.";

@@ -176,6 +176,9 @@ pub struct OwnKey {
     pub key: ScopedKey,
     /// Hash of mode and commands: the same key with other content is a conflict.
     pub content: Hash,
+    /// The own key of the request this one follows: until an answer is kept under that, nothing of this one is tried.
+    /// So one may be sent before the other is answered, and is never decided without it.
+    pub behind: Option<ScopedKey>,
 }
 
 impl Request {

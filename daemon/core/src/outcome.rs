@@ -62,6 +62,8 @@ pub enum Answer {
     },
     /// The request's own key was used for other content. Nothing happened.
     OwnKeyConflict,
+    /// The request follows another that has not been answered. Nothing happened, and nothing is kept.
+    OutOfTurn,
 }
 
 /// A key that was used for something else.

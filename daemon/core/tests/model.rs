@@ -14,7 +14,7 @@ use wallet_core::{
     ids::{AccountId, TransactionId, WalletId},
     journal::{Access, AccessKind},
     ledger::Auditor,
-    model::{ManualClock, MemoryLedger, Model},
+    model::{Judged, ManualClock, MemoryLedger, Model},
     outcome::Answer,
     ports::LedgerStore,
     text::Metadata,
@@ -33,6 +33,8 @@ enum Draw {
 struct Batch {
     mode: Mode,
     own: Option<(u8, u8)>,
+    /// The own key it follows.
+    behind: Option<u8>,
     /// Bound to the wallets of this owner.
     only: Option<&'static str>,
     draws: Vec<Draw>,
@@ -128,10 +130,12 @@ fn batch() -> impl Strategy<Value = Batch> {
     ];
     let mode = select([vec![Mode::Continue; 5], vec![Mode::Stop; 2], vec![Mode::Atomic; 3]].concat());
     let own = prop::option::weighted(0.3, (0_u8..4, 0_u8..5).prop_map(|(key, content)| (key, content / 4)));
+    let behind = prop::option::weighted(0.3, 0_u8..4);
     let only = select([vec![None; 5], vec![Some("ada"), Some("eve")]].concat());
-    (mode, own, only, prop::collection::vec(draw, 0..6)).prop_map(|(mode, own, only, draws)| Batch {
+    (mode, own, behind, only, prop::collection::vec(draw, 0..6)).prop_map(|(mode, own, behind, only, draws)| Batch {
         mode,
         own,
+        behind,
         only,
         draws,
     })
@@ -199,7 +203,12 @@ fn realize(batch: &Batch, issued: &mut Vec<Command>) -> Request {
         command
     });
     let commands = commands.collect();
-    let own = batch.own.map(|(name, content)| OwnKey { key: key(&format!("b{name}")), content: Hash([content; 32]) });
+    let own_key = |name| key(&format!("b{name}"));
+    let own = batch.own.map(|(name, content)| OwnKey {
+        key: own_key(name),
+        content: Hash([content; 32]),
+        behind: batch.behind.map(own_key),
+    });
     Request { only: batch.only.map(|owner| owner.parse().unwrap()), ..request(batch.mode, own, commands) }
 }
 
@@ -283,8 +292,8 @@ proptest! {
             for (request, answer) in requests.iter().zip(&answers) {
                 let expected = model.judge(request, at(now));
                 match (&expected, answer) {
-                    (None, Answer::OwnKeyConflict) => {}
-                    (Some(expected), Answer::Outcomes { outcomes, .. }) => {
+                    (Judged::OtherContent, Answer::OwnKeyConflict) | (Judged::OutOfTurn, Answer::OutOfTurn) => {}
+                    (Judged::Rows(expected), Answer::Outcomes { outcomes, .. }) => {
                         prop_assert_eq!(expected.len(), outcomes.len());
                         for (expected, outcome) in expected.iter().zip(outcomes) {
                             prop_assert!(expected.allows(outcome), "{:?}: {:?} but {:?}", request, expected, outcome);

@@ -156,7 +156,7 @@ fn a_clock_far_behind_the_last_record_stops_writes() {
 #[test]
 fn a_requests_own_key_keeps_refusals_that_would_pass_now() {
     let (ledger, _) = ledger();
-    let own = OwnKey { key: key("batch"), content: Hash([7; 32]) };
+    let own = OwnKey { key: key("batch"), content: Hash([7; 32]), behind: None };
     let pay = request(Mode::Stop, Some(own), vec![command("1", moved(Some("a"), None, "1", "EUR", None))]);
     let first = block_on(ledger.commit(std::slice::from_ref(&pay))).unwrap();
     assert_eq!(one(&ledger, "2", moved(None, Some("a"), "5", "EUR", None)), "ok");
@@ -168,7 +168,7 @@ fn a_requests_own_key_keeps_refusals_that_would_pass_now() {
     };
     assert_eq!(outcomes, kept);
     let mut other = pay;
-    other.own_key = Some(OwnKey { key: key("batch"), content: Hash([8; 32]) });
+    other.own_key = Some(OwnKey { key: key("batch"), content: Hash([8; 32]), behind: None });
     assert_eq!(block_on(ledger.commit(&[other])).unwrap(), [Answer::OwnKeyConflict]);
 }
 

@@ -71,6 +71,7 @@ impl From<ServiceError> for Fault {
                 problem.field = Some("commands".into());
                 problem.into()
             }
+            ServiceError::OutOfTurn => Problem::new("out_of_turn", detail).into(),
             ServiceError::Overloaded | ServiceError::Busy(_) => Problem::new("overloaded", detail).into(),
             ServiceError::Stopping => Problem::new("shutting_down", detail).into(),
         }

@@ -88,6 +88,7 @@ pub(super) fn transaction(
 pub(super) fn single(answer: Answer) -> Result<Outcome, ServiceError> {
     let outcome = match answer {
         Answer::OwnKeyConflict => return Err(ServiceError::OwnKeyConflict),
+        Answer::OutOfTurn => return Err(ServiceError::OutOfTurn),
         Answer::Outcomes { outcomes, .. } => outcomes.into_iter().next(),
     };
     match outcome {

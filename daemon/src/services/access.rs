@@ -329,7 +329,7 @@ impl AccessRecords {
         let Some(commits) = commits else { return false };
         let outcomes = match commits.submit(request).await {
             Ok(Answer::Outcomes { outcomes, .. }) => outcomes,
-            Ok(Answer::OwnKeyConflict) => Vec::new(),
+            Ok(Answer::OwnKeyConflict | Answer::OutOfTurn) => Vec::new(),
             Err(error) => {
                 tracing::warn!(%error, records = keys.len(), "records of access wait: the ledger does not take them");
                 return false;

@@ -55,6 +55,9 @@ pub enum ServiceError {
     /// The batch's own key was used for other content.
     #[error("this batch's own key was used for a batch with other content")]
     OwnKeyConflict,
+    /// The batch follows another that was not answered.
+    #[error("the batch that this one follows has not been answered")]
+    OutOfTurn,
     /// Too much waits already.
     #[error("too many commands wait to be committed")]
     Overloaded,

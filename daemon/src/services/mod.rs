@@ -16,6 +16,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod transactions;
+mod turns;
 pub mod wallets;
 
 pub use self::error::{ServiceError, whole};

@@ -28,6 +28,7 @@ use wallet_core::{
 use super::{
     ServiceError,
     commits::{Commits, SubmitError},
+    turns::Turns,
 };
 use crate::{
     metrics::figures,
@@ -70,6 +71,7 @@ pub struct Transactions {
     stopping: Arc<AtomicBool>,
     limits: Limits,
     figures: Arc<figures::Commits>,
+    turns: Turns,
 }
 
 impl Transactions {
@@ -97,7 +99,8 @@ impl Transactions {
         let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let work = move || own.block_on(writer.run(&home));
         let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(work)?;
-        let service = Self { ledger, queue, waiting, stopping: Arc::new(AtomicBool::new(false)), limits, figures };
+        let service =
+            Self { ledger, queue, waiting, stopping: Arc::default(), limits, figures, turns: Turns::default() };
         Ok((service, thread))
     }
 
@@ -272,6 +275,11 @@ impl Transactions {
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
             return Err(SubmitError::Overloaded);
         }
+        let own = request.own_key.as_ref();
+        if let Some(before) = own.and_then(|own| own.behind.as_ref()) {
+            self.turns.wait(before).await;
+        }
+        let own = own.map(|own| own.key.clone());
         let (reply, answer) = oneshot::channel();
         if let Err(error) = self.queue.try_send(Pending { request, caller: tracing::Span::current(), reply }) {
             self.waiting.fetch_sub(commands, Ordering::AcqRel);
@@ -279,6 +287,9 @@ impl Transactions {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,
             });
+        }
+        if let Some(own) = own {
+            self.turns.queued(own);
         }
         // The writer answers everything it takes; only its own end can lose an answer.
         answer.await.unwrap_or_else(|_| Err(SubmitError::Store(StoreError::uncertain("ledger", "the writer ended"))))

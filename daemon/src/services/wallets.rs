@@ -180,7 +180,7 @@ impl Wallets {
     async fn follow(&self, answer: &Answer) -> usize {
         let records: Vec<Arc<Stored>> = match answer {
             Answer::Outcomes { outcomes, .. } => outcomes.iter().filter_map(|o| o.record().cloned()).collect(),
-            Answer::OwnKeyConflict => Vec::new(),
+            Answer::OwnKeyConflict | Answer::OutOfTurn => Vec::new(),
         };
         let put = async {
             let rows = rows::of_records(&*self.store, &*self.ledger, &records).await?;

@@ -67,7 +67,7 @@ pub(crate) fn many(batch: u64, count: u64) -> Request {
 pub(crate) fn happened(answers: &[Answer]) -> usize {
     let of = |answer: &Answer| match answer {
         Answer::Outcomes { outcomes, .. } => outcomes.iter().filter(|one| matches!(one, Outcome::Ok(_))).count(),
-        Answer::OwnKeyConflict => 0,
+        Answer::OwnKeyConflict | Answer::OutOfTurn => 0,
     };
     answers.iter().map(of).sum()
 }

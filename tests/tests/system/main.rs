@@ -25,6 +25,7 @@ mod life;
 mod limits;
 mod logins;
 mod money;
+mod on_their_way;
 mod pkdd99;
 mod reading;
 mod readme;

@@ -260,7 +260,7 @@ async fn dry_run(ctx: &Context, source: &Arc<Source>, plan: &Plan, known: Known,
     let mut failed = 0;
     if let Some(chunk) = chunk {
         let key: Key = plan.key(0).parse().map_err(|error| CliError::new("internal", format!("{error}")))?;
-        let write = client::Write { key: Some(&key), dry_run: true };
+        let write = client::Write { key: Some(&key), dry_run: true, behind: None };
         let answer = ctx.api()?.post_bytes::<BatchResult>("/v1/batches", chunk.body.clone(), write).await?;
         for (index, outcome) in answer.body.outcomes.into_iter().enumerate() {
             failed += u64::from(matches!(&*outcome.outcome, "refused" | "conflict"));

@@ -66,7 +66,7 @@ impl Client {
 
     /// Opens wallets together, or says what would become of them; a repeat replays.
     pub async fn import_wallets(&self, wallets: &ImportWallets, dry_run: bool) -> Reply<BatchResult> {
-        self.post("/v1/wallets/import", wallets, Write { key: None, dry_run }).await
+        self.post("/v1/wallets/import", wallets, Write { dry_run, ..Write::default() }).await
     }
 
     /// A page of wallets.

@@ -1,7 +1,7 @@
 //! Many commands in one request.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use wallet_core::{
     asset::AssetCode,
     ids::{TransactionId, WalletId},
@@ -19,6 +19,22 @@ pub struct Batch {
     pub mode: BatchMode,
     /// At most 5,000.
     pub commands: Vec<BatchCommand>,
+}
+
+/// How a batch is asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BatchParams {
+    /// Decide, show what would come out, write nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The `Idempotency-Key` of the batch this one follows. It is not tried before that one has been answered (any
+    /// answer that is kept will do, refusals included): so it may be sent while that one is still under way. Where that
+    /// one has not arrived, or did not happen, the answer is 409 `out_of_turn`, and nothing has happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub behind: Option<Key>,
 }
 
 /// What happens after a refusal.

@@ -123,7 +123,7 @@ pub(super) async fn a_long_request_is_bound_to_its_end(bed: &dyn Bed<dyn LedgerS
         commands.push(pay(&format!("{}-last", mode.as_str()), "ada-1", "uma-1", "50", None)?);
         let mut request = by_uma(mode, commands)?;
         let key = super::support::key(&format!("own-{}", mode.as_str()))?;
-        request.own_key = Some(OwnKey { key, content: Hash([1; 32]) });
+        request.own_key = Some(OwnKey { key, content: Hash([1; 32]), behind: None });
         let answers = ledger.commit(&[request]).await?;
         assert_eq!(words(&outcomes(answers)?).last().map(String::as_str), Some("unknown_wallet"), "{mode:?}");
         assert_eq!(balance(&*ledger, "ada-1").await?, "50.00");

@@ -119,8 +119,46 @@ pub(super) async fn racing_commits_of_one_key_move_money_once(bed: &dyn Bed<dyn 
 
 fn with_own_key(mode: Mode, content: u8, commands: Vec<Command>) -> Result<Request, Error> {
     let mut asked = request(mode, commands)?;
-    asked.own_key = Some(OwnKey { key: key("k1")?, content: Hash([content; 32]) });
+    asked.own_key = Some(OwnKey { key: key("k1")?, content: Hash([content; 32]), behind: None });
     Ok(asked)
+}
+
+pub(super) async fn a_request_that_follows_another_waits_for_its_answer(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
+    let ledger = bed.fresh("turn").await?;
+    done(&*ledger, vec![open("a", "EUR", "0")?]).await?;
+    let asked = |own: &str, behind: Option<&str>, commands| -> Result<Request, Error> {
+        let mut asked = request(Mode::Continue, commands)?;
+        let behind = behind.map(key).transpose()?;
+        asked.own_key = Some(OwnKey { key: key(own)?, content: Hash([1; 32]), behind });
+        Ok(asked)
+    };
+    let first = asked("b1", None, vec![pay("k1", "-", "a", "5", None)?, pay("k2", "a", "ghost", "1", None)?])?;
+    let second = asked("b2", Some("b1"), vec![pay("k3", "a", "-", "5", None)?])?;
+    let third = asked("b3", Some("b2"), vec![pay("k4", "-", "a", "1", None)?])?;
+    let head = ledger.head().await?;
+    // Too early, alone and in front of the one it follows: nothing happens, and nothing is kept.
+    assert_eq!(ledger.preview(std::slice::from_ref(&second)).await?, [Answer::OutOfTurn]);
+    assert_eq!(ledger.commit(std::slice::from_ref(&second)).await?, [Answer::OutOfTurn]);
+    assert_eq!(ledger.head().await?, head);
+    let answers = ledger.commit(&[third.clone(), first.clone(), second.clone()]).await?;
+    let [Answer::OutOfTurn, one, two] = answers.as_slice() else {
+        return Err(format!("{answers:?}: the first of them has no turn yet").into());
+    };
+    assert_eq!(words(&outcomes(vec![one.clone()])?), ["ok", "unknown_wallet"]);
+    assert_eq!(words(&outcomes(vec![two.clone()])?), ["ok"]);
+    // What was answered is remembered; a repeat needs no turn.
+    let ledger = bed.reopen(ledger).await?;
+    assert_eq!(words(&outcomes(ledger.commit(&[third]).await?)?), ["ok"]);
+    let stranger = asked("b2", Some("b9"), vec![])?;
+    assert_eq!(ledger.commit(&[stranger]).await?.len(), 1);
+    let [Answer::Outcomes { replayed: true, .. }] = ledger.commit(&[second]).await?.as_slice() else {
+        return Err("a repeat is answered again".into());
+    };
+    assert_eq!(balance(&*ledger, "a").await?, "1.00");
+    // An order by commands' keys would be another thing: k1 is no request's own key.
+    let by_row = asked("b4", Some("k1"), vec![pay("k5", "-", "a", "1", None)?])?;
+    assert_eq!(ledger.commit(&[by_row]).await?, [Answer::OutOfTurn]);
+    Ok(())
 }
 
 pub(super) async fn a_requests_own_key_keeps_every_outcome(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
@@ -153,7 +191,7 @@ pub(super) async fn a_requests_own_key_keeps_every_outcome(bed: &dyn Bed<dyn Led
     assert_eq!(ledger.head().await?, head);
     // A list of refusals alone is kept as well.
     let mut refused = request(Mode::Stop, vec![pay("k7", "a", "nobody", "1", None)?, pay("k8", "-", "a", "1", None)?])?;
-    refused.own_key = Some(OwnKey { key: key("k7")?, content: Hash([1; 32]) });
+    refused.own_key = Some(OwnKey { key: key("k7")?, content: Hash([1; 32]), behind: None });
     assert_eq!(
         words(&outcomes(ledger.commit(std::slice::from_ref(&refused)).await?)?),
         ["unknown_wallet", "not_attempted"]

@@ -109,6 +109,7 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     keys::scopes_are_apart,
     keys::racing_commits_of_one_key_move_money_once,
     keys::a_requests_own_key_keeps_every_outcome,
+    keys::a_request_that_follows_another_waits_for_its_answer,
     groups::a_group_is_all_or_nothing,
     groups::a_group_replays_whole_or_not_at_all,
     groups::no_cut_lies_inside_a_group,

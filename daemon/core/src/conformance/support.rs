@@ -114,6 +114,7 @@ pub(super) fn outcomes(answers: Vec<Answer>) -> Result<Vec<Outcome>, Error> {
     match one {
         [Answer::Outcomes { outcomes, .. }] => Ok(outcomes),
         [Answer::OwnKeyConflict] => Err("a conflict of a request's own key".into()),
+        [Answer::OutOfTurn] => Err("a request out of turn".into()),
     }
 }
 

@@ -218,8 +218,11 @@ pub(super) async fn a_preview_writes_nothing(bed: &dyn Bed<dyn LedgerStore>) -> 
     done(&*ledger, vec![open("a", "EUR", "0")?]).await?;
     let head = ledger.head().await?;
     let mut asked = request(Mode::Continue, vec![pay("1", "-", "a", "10", None)?, pay("2", "a", "-", "11", None)?])?;
-    asked.own_key =
-        Some(crate::command::OwnKey { key: super::support::key("own")?, content: crate::cut::Hash([1; 32]) });
+    asked.own_key = Some(crate::command::OwnKey {
+        key: super::support::key("own")?,
+        content: crate::cut::Hash([1; 32]),
+        behind: None,
+    });
     for _ in 0..2 {
         let told = outcomes(ledger.preview(std::slice::from_ref(&asked)).await?)?;
         assert_eq!(words(&told), ["ok", "insufficient_funds"]);

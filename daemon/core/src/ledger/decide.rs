@@ -25,7 +25,7 @@ pub enum DecideError {
 
 /// Judges requests, in order, each seeing those before it.
 ///
-/// A key accepted earlier replays; one refused earlier is judged anew. A failed atomic group leaves
+/// A request that follows another is not tried before that is answered. A key accepted earlier replays; one refused earlier is judged anew. A failed atomic group leaves
 /// no trace. Records are numbered from the head, recorded at `max(now, last + 1 µs)`, and sealed into the chain.
 pub fn decide(state: State, requests: &[Request], now: Timestamp) -> Result<Decision, DecideError> {
     let behind = state.head.recorded_at.micros_since(now);
@@ -80,6 +80,9 @@ impl Decider {
             } else {
                 Answer::OwnKeyConflict
             });
+        }
+        if request.own_key.as_ref().is_some_and(|own| self.decision.state.is_out_of_turn(own)) {
+            return Ok(Answer::OutOfTurn);
         }
         let outcomes = match request.mode {
             Mode::Atomic => self.atomic(request)?,

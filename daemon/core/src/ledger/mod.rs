@@ -31,7 +31,7 @@ pub use self::{
 use crate::{
     account::{Account, Entry},
     asset::Assets,
-    command::{Action, Request},
+    command::{Action, OwnKey, Request},
     cut::{Cut, Hash},
     ids::{AccountId, TransactionId},
     journal::{Event, Stored},
@@ -82,6 +82,8 @@ pub struct Needs {
     pub originals: Set<TransactionId>,
     /// Requests' own keys.
     pub own_keys: Set<ScopedKey>,
+    /// Own keys of requests that others follow: only whether they were answered matters.
+    pub behind: Set<ScopedKey>,
 }
 
 impl Needs {
@@ -91,7 +93,10 @@ impl Needs {
         let commands = requests.iter().map(|request| request.commands.len()).sum();
         needs.keys.reserve(commands);
         for request in requests {
-            needs.own_keys.extend(request.own_key.as_ref().map(|own| own.key.clone()));
+            if let Some(own) = &request.own_key {
+                needs.own_keys.insert(own.key.clone());
+                needs.behind.extend(own.behind.clone());
+            }
             for command in &request.commands {
                 needs.keys.insert(command.key.clone());
                 match &command.action {
@@ -164,6 +169,8 @@ pub struct State {
     pub reversals: HashMap<TransactionId, TransactionId>,
     /// Requests' own keys that are known.
     pub own_keys: HashMap<ScopedKey, KeptAnswer>,
+    /// Of the own keys that others follow those that were answered.
+    pub answered: Set<ScopedKey>,
 }
 
 impl State {
@@ -177,7 +184,14 @@ impl State {
             originals: HashMap::new(),
             reversals: HashMap::new(),
             own_keys: HashMap::new(),
+            answered: Set::default(),
         }
+    }
+
+    /// True if a request follows one that was not answered.
+    pub fn is_out_of_turn(&self, own: &OwnKey) -> bool {
+        let answered = |key| self.answered.contains(key) || self.own_keys.contains_key(key);
+        own.behind.as_ref().is_some_and(|key| !answered(key))
     }
 }
 

@@ -117,6 +117,7 @@ impl Kept {
                 state.keys.insert(key, Arc::clone(stored));
             }
         }
+        state.answered.extend(needs.behind.into_iter().filter(|key| self.own_keys.contains_key(key)));
         for key in needs.own_keys {
             if let Some(bytes) = self.own_keys.get(&key) {
                 state.own_keys.insert(key, self.answer(bytes)?);

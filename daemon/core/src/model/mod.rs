@@ -14,5 +14,5 @@ mod second;
 pub use self::{
     clock::ManualClock,
     memory::MemoryLedger,
-    second::{Expected, Model},
+    second::{Expected, Judged, Model},
 };

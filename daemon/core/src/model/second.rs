@@ -50,6 +50,17 @@ impl Expected {
     }
 }
 
+/// What must become of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// Its commands, in order.
+    Rows(Vec<Expected>),
+    /// Its own key has other content.
+    OtherContent,
+    /// It follows one that was not answered.
+    OutOfTurn,
+}
+
 /// A ledger as a list of facts. Slow, and simple enough to be seen to be right. One epoch only.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -58,19 +69,23 @@ pub struct Model {
 }
 
 impl Model {
-    /// What must come out of a request that is decided at `now`; none: its own key has other content.
-    pub fn judge(&mut self, request: &Request, now: Timestamp) -> Option<Vec<Expected>> {
+    /// What must come out of a request that is decided at `now`.
+    pub fn judge(&mut self, request: &Request, now: Timestamp) -> Judged {
         let now = now.as_micros();
-        if let Some(own) = &request.own_key
-            && let Some((_, content, expected)) = self.answers.iter().find(|(key, ..)| *key == own.key)
-        {
-            return (*content == own.content).then(|| expected.clone());
+        if let Some(own) = &request.own_key {
+            let answer = |wanted: &ScopedKey| self.answers.iter().find(|(key, ..)| key == wanted);
+            if let Some((_, content, expected)) = answer(&own.key) {
+                return if *content == own.content { Judged::Rows(expected.clone()) } else { Judged::OtherContent };
+            }
+            if own.behind.as_ref().is_some_and(|before| answer(before).is_none()) {
+                return Judged::OutOfTurn;
+            }
         }
         let expected = if request.mode == Mode::Atomic { self.group(request, now) } else { self.row(request, now) };
         if let Some(own) = &request.own_key {
             self.answers.push((own.key.clone(), own.content, expected.clone()));
         }
-        Some(expected)
+        Judged::Rows(expected)
     }
 
     fn row(&mut self, request: &Request, now: i64) -> Vec<Expected> {

@@ -37,7 +37,7 @@ use super::{
     errors::{self, damaged},
     rows,
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
-    write::{Entries, Journal, Rows},
+    write::{Entries, Journal, Rows, answer_name},
 };
 
 /// Accounts the writer keeps; about 250 bytes each.
@@ -79,6 +79,8 @@ struct Reads {
     needs: Needs,
     keys: Vec<Digest>,
     own_keys: Vec<Digest>,
+    /// Own keys that others follow.
+    behind: Vec<Digest>,
     /// Seqs of transactions to be reversed.
     reversed: Vec<i64>,
     originals: HashMap<TransactionId, Arc<Stored>>,
@@ -242,6 +244,7 @@ impl PostgresLedger {
         }
         reads.keys = reads.needs.keys.iter().map(|key| Digest(key.digest())).collect();
         reads.own_keys = reads.needs.own_keys.iter().map(|key| Digest(key.digest())).collect();
+        reads.behind = reads.needs.behind.iter().map(|key| Digest(key.digest())).collect();
         Ok(reads)
     }
 
@@ -301,6 +304,7 @@ impl PostgresLedger {
         let accounts = also(&mut calls, !asked.is_empty(), Ask::Accounts, Some(&asked));
         let reversals = also(&mut calls, !reads.reversed.is_empty(), Ask::Reversals, Some(&reads.reversed));
         let answers = also(&mut calls, !reads.own_keys.is_empty(), Ask::Answers, Some(&reads.own_keys));
+        let answered = also(&mut calls, !reads.behind.is_empty(), Ask::Answered, Some(&reads.behind));
         let assets = also(&mut calls, !assumed, Ask::Assets, None);
         let found = session.round(Around::Begin, &calls).await?;
         let of = |place: Option<usize>| place.and_then(|place| found.get(place)).map_or(&[] as &[Row], Vec::as_slice);
@@ -333,6 +337,10 @@ impl PostgresLedger {
             state.reversals.insert(of, by);
         }
         state.originals.clone_from(&reads.originals);
+        for row in of(answered) {
+            let name: &str = rows::cell(row, 0)?;
+            state.answered.extend(reads.needs.behind.iter().find(|key| answer_name(key) == name).cloned());
+        }
         state.own_keys = decision::kept_answers(session, &reads.needs, of(answers)).await?;
         Ok((state, now))
     }

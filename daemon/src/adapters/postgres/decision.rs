@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use wallet_core::{
     account::Entry,
     asset::Assets,
-    command::{Mode, Request},
+    command::{Mode, OwnKey, Request},
     journal::Stored,
     key::ScopedKey,
     ledger::{DecideError, Decision, KeptAnswer, KeptOutcome, Needs, State, apply, decide, decode_kept},
@@ -127,7 +127,8 @@ fn split(
     now: Timestamp,
     send: &mut impl FnMut(&[Arc<Stored>], &[Entry]),
 ) -> Result<Option<Answer>, StoreError> {
-    if request.own_key.as_ref().is_some_and(|own| whole.state.own_keys.contains_key(&own.key)) {
+    let judged_whole = |own: &OwnKey| whole.state.own_keys.contains_key(&own.key) || whole.state.is_out_of_turn(own);
+    if request.own_key.as_ref().is_some_and(judged_whole) {
         return Ok(decide_part(whole, std::slice::from_ref(request), now)?.pop());
     }
     let mut all = Vec::with_capacity(request.commands.len());
@@ -269,7 +270,8 @@ mod tests {
     }
 
     fn keyed(name: &str, mut request: Request) -> Request {
-        request.own_key = Some(OwnKey { key: ScopedKey::shared(name.parse().unwrap()), content: genesis(name) });
+        request.own_key =
+            Some(OwnKey { key: ScopedKey::shared(name.parse().unwrap()), content: genesis(name), behind: None });
         request
     }
 

@@ -45,6 +45,7 @@ statements! {
     Accounts => format_args!("SELECT {ACCOUNT} FROM accounts WHERE id = ANY ($1::text[])");
     Reversals => "SELECT seq, epoch, by_seq, by_epoch FROM reversals WHERE seq = ANY ($1::int8[])";
     Answers => "SELECT name, answer FROM answers WHERE key = ANY ($1::uuid[])";
+    Answered => "SELECT name FROM answers WHERE key = ANY ($1::uuid[])";
     Assets => "SELECT code, scale FROM assets";
     AddRecords => "INSERT INTO journal (seq, epoch, recorded_at, key, hash, bytes, trace) \
         SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::uuid[], $5::bytea[], $6::bytea[], $7::text[])";

@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use sha2::{Digest as _, Sha256};
 use wallet_api::{
     problem::Problem,
-    types::{Batch, BatchCommand, BatchMode, BatchResult, DryRun, Op},
+    types::{Batch, BatchCommand, BatchMode, BatchParams, BatchResult, Op},
 };
 use wallet_core::{
     command::{Action, Command, MAX_COMMANDS, Mode, Move, OwnKey},
@@ -25,12 +25,12 @@ use super::super::{
 use crate::services::{ServiceError, commits::Commits as _};
 
 /// Run a batch of commands.
-#[utoipa::path(post, path = "/v1/batches", tag = "money", request_body = Batch, params(("Idempotency-Key" = String, Header,), DryRun),
+#[utoipa::path(post, path = "/v1/batches", tag = "money", request_body = Batch, params(("Idempotency-Key" = String, Header,), BatchParams),
     responses((status = 200, body = BatchResult), Refusals))]
 pub(super) async fn run(
     State(services): State<Arc<Services>>,
     context: Context,
-    Params(how): Params<DryRun>,
+    Params(how): Params<BatchParams>,
     Body(batch): Body<Batch>,
 ) -> Result<Json<BatchResult>, Fault> {
     if batch.commands.len() > MAX_COMMANDS {
@@ -41,7 +41,8 @@ pub(super) async fn run(
         return Err(Problem::new("forbidden", detail).into());
     }
     context.may_backdate(batch.commands.iter().any(|command| command.effective_at.is_some()))?;
-    let own_key = OwnKey { key: context.write_key()?, content: content(&batch) };
+    let behind = how.behind.map(|key| context.scoped(key));
+    let own_key = OwnKey { key: context.write_key()?, content: content(&batch), behind };
     let mode = match batch.mode {
         BatchMode::Continue => Mode::Continue,
         BatchMode::Stop => Mode::Stop,
@@ -58,6 +59,7 @@ pub(super) async fn run(
     };
     match answer {
         Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict.into()),
+        Answer::OutOfTurn => Err(ServiceError::OutOfTurn.into()),
         Answer::Outcomes { outcomes, replayed } => {
             Ok(Json(BatchResult { replayed, outcomes: outcomes.iter().map(views::row).collect() }))
         }

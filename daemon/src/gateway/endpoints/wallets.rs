@@ -183,6 +183,7 @@ pub(super) async fn import(
         if how.dry_run { services.wallets.preview(request).await } else { services.wallets.open(request).await };
     match answer.map_err(ServiceError::from)? {
         Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict.into()),
+        Answer::OutOfTurn => Err(ServiceError::OutOfTurn.into()),
         Answer::Outcomes { outcomes, replayed } => {
             Ok(Json(BatchResult { replayed, outcomes: outcomes.iter().map(views::row).collect() }))
         }

@@ -66,6 +66,7 @@ fn words(answer: &Answer) -> Vec<&'static str> {
     match answer {
         Answer::Outcomes { outcomes, .. } => outcomes.iter().map(Outcome::as_str).collect(),
         Answer::OwnKeyConflict => vec!["own_key_conflict"],
+        Answer::OutOfTurn => vec!["out_of_turn"],
     }
 }
 

@@ -101,6 +101,11 @@ impl FjallLedger {
                 state.own_keys.insert(key, kept);
             }
         }
+        for key in needs.behind {
+            if store.answers.contains_key(key.digest()).map_err(engine)? {
+                state.answered.insert(key);
+            }
+        }
         for id in needs.accounts {
             if let Some(account) = self.account_for(store, writer, &id)? {
                 state.accounts.insert(id, account);
