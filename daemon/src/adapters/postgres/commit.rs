@@ -37,7 +37,7 @@ use super::{
     errors::{self, damaged},
     rows,
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
-    write::{Entries, Journal, Rows, answer_name},
+    write::{Journal, Rows, answer_name},
 };
 
 /// Accounts the writer keeps; about 250 bytes each.
@@ -261,10 +261,10 @@ impl PostgresLedger {
         // Records that are on their way while the next ones are decided.
         let mut sent: Vec<Sent<'_>> = Vec::new();
         let decided = match work {
-            Work::Requests(requests) => decision::in_parts(state, requests, now, |records, entries| {
-                sent.push(session.start(Ask::AddRecords, Journal::of(records)));
-                sent.push(session.start(Ask::AddEntries, Entries::of(entries)));
-            }),
+            Work::Requests(requests) => {
+                let send = |records: &[Arc<Stored>]| sent.push(session.start(Ask::AddRecords, Journal::of(records)));
+                decision::in_parts(state, requests, now, send).await
+            }
             Work::Preview(requests) => decision::at_once(state, requests, now),
             Work::Records(records) => decision::followed(state, records),
         };
@@ -273,8 +273,8 @@ impl PostgresLedger {
             session.roll_back().await.map_err(Failed::Passing)?;
             return decided.map(|(made, _)| made).map_err(Failed::Decided);
         }
-        let (decision, unsent) = decided?;
-        let rows = Rows::of(&decision, unsent, &before, head);
+        let (decision, early) = decided?;
+        let rows = Rows::of(&decision, early, &before, head);
         let done = session.round_behind(sent, Around::Commit, &rows.calls()).await;
         drop(rows);
         match done {

@@ -7,7 +7,6 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tokio_postgres::Row;
 use wallet_core::{
-    account::Entry,
     asset::Assets,
     command::{Mode, OwnKey, Request},
     journal::Stored,
@@ -29,14 +28,8 @@ use super::{
 /// Commands that are decided before their records are sent: enough that a statement for them costs little beside its rows.
 const PART: usize = 500;
 
-/// What is not sent yet of a decision: its records and entries from these places on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Unsent {
-    pub(super) records: usize,
-    pub(super) entries: usize,
-}
-
-pub(super) type Decided = Result<(Decision, Unsent), StoreError>;
+/// A decision, and how many of its records were sent before it was whole. Entries never are: see [`super::write`].
+pub(super) type Decided = Result<(Decision, usize), StoreError>;
 
 /// Decides everything before anything is sent.
 pub(super) fn at_once(state: State, requests: &[Request], now: Timestamp) -> Decided {
@@ -44,36 +37,40 @@ pub(super) fn at_once(state: State, requests: &[Request], now: Timestamp) -> Dec
         DecideError::Clock(skew) => skew.into(),
         DecideError::Broken(broken) => damaged(broken),
     });
-    decided.map(|decision| (decision, Unsent::default()))
+    decided.map(|decision| (decision, 0))
 }
 
-/// Decides in parts; `send` gets the records and entries of all but the last.
-pub(super) fn in_parts(
+/// Decides in parts; `send` gets the records of all but the last.
+///
+/// Between parts others of this thread get their turn: the connection's driver, above all, or nothing is on its way before
+/// everything is decided.
+pub(super) async fn in_parts(
     state: State,
     requests: &[Request],
     now: Timestamp,
-    mut send: impl FnMut(&[Arc<Stored>], &[Entry]),
+    mut send: impl FnMut(&[Arc<Stored>]) + Send,
 ) -> Decided {
     if requests.iter().map(|request| request.commands.len()).sum::<usize>() <= 2 * PART {
         return at_once(state, requests, now);
     }
     let mut whole = at_once(state, &[], now)?.0;
-    let mut unsent = Unsent::default();
+    let mut sent = 0;
     for part in parts(requests) {
         match part {
             Part::Requests(range) => {
                 let answers = decide_part(&mut whole, requests.get(range).unwrap_or_default(), now)?;
                 whole.answers.extend(answers);
-                send_rest(&whole, &mut unsent, &mut send);
+                send_rest(&whole, &mut sent, &mut send);
+                tokio::task::yield_now().await;
             }
             Part::Split(request) => {
-                if let Some(answer) = split(&mut whole, &mut unsent, request, now, &mut send)? {
+                if let Some(answer) = split(&mut whole, &mut sent, request, now, &mut send).await? {
                     whole.answers.push(answer);
                 }
             }
         }
     }
-    Ok((whole, unsent))
+    Ok((whole, sent))
 }
 
 /// What is decided together.
@@ -120,12 +117,12 @@ fn decide_part(whole: &mut Decision, requests: &[Request], now: Timestamp) -> Re
 }
 
 /// Decides one request's commands some at a time, with one answer and one kept answer for all of them.
-fn split(
+async fn split(
     whole: &mut Decision,
-    unsent: &mut Unsent,
+    sent: &mut usize,
     request: &Request,
     now: Timestamp,
-    send: &mut impl FnMut(&[Arc<Stored>], &[Entry]),
+    send: &mut (impl FnMut(&[Arc<Stored>]) + Send),
 ) -> Result<Option<Answer>, StoreError> {
     let judged_whole = |own: &OwnKey| whole.state.own_keys.contains_key(&own.key) || whole.state.is_out_of_turn(own);
     if request.own_key.as_ref().is_some_and(judged_whole) {
@@ -147,7 +144,8 @@ fn split(
                 all.extend(outcomes);
             }
         }
-        send_rest(whole, unsent, send);
+        send_rest(whole, sent, send);
+        tokio::task::yield_now().await;
     }
     if let Some(own) = &request.own_key {
         let kept = KeptAnswer { content: own.content, outcomes: all.clone() };
@@ -158,11 +156,11 @@ fn split(
 }
 
 /// Sends what was decided since the last time.
-fn send_rest(whole: &Decision, unsent: &mut Unsent, send: &mut impl FnMut(&[Arc<Stored>], &[Entry])) {
-    let records = whole.records.get(unsent.records..).unwrap_or_default();
+fn send_rest(whole: &Decision, sent: &mut usize, send: &mut impl FnMut(&[Arc<Stored>])) {
+    let records = whole.records.get(*sent..).unwrap_or_default();
     if !records.is_empty() {
-        send(records, whole.entries.get(unsent.entries..).unwrap_or_default());
-        *unsent = Unsent { records: whole.records.len(), entries: whole.entries.len() };
+        send(records);
+        *sent = whole.records.len();
     }
 }
 
@@ -181,7 +179,7 @@ pub(super) fn followed(mut state: State, records: &[Arc<Stored>]) -> Decided {
         kept: Vec::new(),
         state,
     };
-    Ok((decision, Unsent::default()))
+    Ok((decision, 0))
 }
 
 /// The answers kept under requests' own keys, with their records.
@@ -296,25 +294,20 @@ mod tests {
         ]
     }
 
-    #[test]
-    fn deciding_in_parts_comes_to_the_same() {
+    #[tokio::test]
+    async fn deciding_in_parts_comes_to_the_same() {
         let start = || {
             let head = Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis("parts") };
             State::at(head, Assets::default())
         };
         let (requests, now) = (mixed(), Timestamp::from_micros(1_000_000_000));
         let (whole, _) = at_once(start(), &requests, now).unwrap();
-        let (mut records, mut entries) = (Vec::new(), Vec::new());
-        let (parts, unsent) = in_parts(start(), &requests, now, |some, of| {
-            records.extend(some.to_vec());
-            entries.extend(of.to_vec());
-        })
-        .unwrap();
+        let mut records = Vec::new();
+        let (parts, sent) = in_parts(start(), &requests, now, |some| records.extend(some.to_vec())).await.unwrap();
         assert!(records.len() > 1_500, "{} records were on their way early", records.len());
-        assert_eq!((records.len(), entries.len()), (unsent.records, unsent.entries));
-        records.extend(parts.records[unsent.records..].to_vec());
-        entries.extend(parts.entries[unsent.entries..].to_vec());
-        assert_eq!((&records, &entries), (&whole.records, &whole.entries));
+        assert_eq!(records.len(), sent);
+        records.extend(parts.records[sent..].to_vec());
+        assert_eq!((&records, &parts.entries), (&whole.records, &whole.entries));
         assert_eq!(format!("{:?}", parts.answers), format!("{:?}", whole.answers));
         assert_eq!((&parts.touched, &parts.kept), (&whole.touched, &whole.kept));
         assert_eq!((parts.state.head, &parts.state.accounts), (whole.state.head, &whole.state.accounts));
