@@ -9,7 +9,7 @@ use crate::{
     adapters::embedded::clock::SystemClock,
     compose::{self, Daemon, Opening},
     config::{Config, Duty},
-    gateway::{self, Answers, Certificate, Facts, Files, Listener, Tcp},
+    gateway::{self, Answers, Certificate, Facts, Files, Listener, Site, Tcp},
     lifecycle::{DataLock, Shutdown, Signals, Socket, raise_file_limit},
     metrics,
     services::access::{AccessEvent, AccessLog as _, AccessRecords},
@@ -51,7 +51,7 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let listener = Listener::new(socket.listener()?, &config.server, own, identify);
     let answers = if config.server.roles.includes(Duty::Api) { Answers::Everything } else { Answers::AboutItself };
     let (services, edge) = (daemon.services.clone(), daemon.edge.clone());
-    let router = gateway::router(services, edge, config.server.body_limit_bytes, answers);
+    let site = Site::new(services, edge, config.server.body_limit_bytes, answers);
     if let Some(address) = config.metrics.address() {
         let address = metrics::serve(address, daemon.metrics(), shutdown.soft.clone()).await?;
         tracing::info!(%address, "serving metrics");
@@ -67,12 +67,12 @@ async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
         socket = %socket.path().display(), data = %config.data.directory.display(), seq = head.seq,
         roles = config.server.roles.words().join(","), "serving"
     );
-    let on_socket = listener.serve(router.clone(), &config.gateway, shutdown.soft.clone(), socket.retire());
+    let on_socket = listener.serve(site.clone(), &config.gateway, shutdown.soft.clone(), socket.retire());
     let figures = Arc::clone(&daemon.edge.figures);
     let on_tcp = async {
         match tcp {
-            Some(tcp) => tcp.serve(router, config.server.request_timeout(), figures, shutdown.soft.clone()).await,
-            None => drop(router),
+            Some(tcp) => tcp.serve(site, config.server.request_timeout(), figures, shutdown.soft.clone()).await,
+            None => drop(site),
         }
     };
     let orderly = async {
@@ -137,3 +137,6 @@ fn reload(certificate: Option<Arc<Certificate>>, access: Arc<AccessRecords>) -> 
 fn reloaded(facts: &Facts, days_left: i64) {
     tracing::info!(fingerprint = facts.fingerprint, days_left, "SIGHUP: the certificate was read again");
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
 
+use crate::digits::Digits;
+
 /// Most digits of an amount or a balance, fraction included. `Decimal` holds any 28-digit number; one less leaves room for a sum of two.
 pub const MAX_DIGITS: u32 = 27;
 
@@ -88,6 +90,12 @@ impl fmt::Display for Quantity {
 
 crate::text::serde_as_text!(Quantity);
 
+/// Minus zero is a zero.
+fn digits(value: Decimal) -> Digits {
+    let units = value.mantissa();
+    Digits::decimal(units < 0, units.unsigned_abs(), value.scale())
+}
+
 fn in_range(value: Decimal) -> bool {
     value.mantissa().unsigned_abs() < 10_u128.pow(MAX_DIGITS)
 }
@@ -113,6 +121,11 @@ impl Amount {
         Balance(-self.0)
     }
 
+    /// Its text, without allocating.
+    pub fn digits(self) -> Digits {
+        digits(self.0)
+    }
+
     /// The number, for sums outside the ledger (totals of a batch file).
     pub fn decimal(self) -> Decimal {
         self.0
@@ -126,7 +139,7 @@ impl Amount {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        f.pad_integral(true, "", &self.digits())
     }
 }
 
@@ -168,6 +181,11 @@ impl Balance {
     /// The integer count of the smallest unit.
     pub fn units(self) -> i128 {
         self.0.mantissa()
+    }
+
+    /// Its text, without allocating.
+    pub fn digits(self) -> Digits {
+        digits(self.0)
     }
 
     /// Fraction digits.
@@ -213,8 +231,11 @@ impl Balance {
 
 impl fmt::Display for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Minus zero is a zero.
-        if self.0.is_zero() { fmt::Display::fmt(&self.0.abs(), f) } else { fmt::Display::fmt(&self.0, f) }
+        let text = self.digits();
+        match text.strip_prefix('-') {
+            Some(magnitude) => f.pad_integral(false, "", magnitude),
+            None => f.pad_integral(true, "", &text),
+        }
     }
 }
 

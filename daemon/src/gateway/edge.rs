@@ -1,7 +1,8 @@
 //! The edge: what every request passes, outermost first: request id, trace, rate limit by address, rate limit of signing
 //! in, authentication, rate limit by subject, authorisation by the table of `authz`, time limit, then the handler; on the way out problems get their body.
 //!
-//! One function instead of a stack of layers: the order is visible, and a request pays for one box.
+//! One function instead of a stack of layers: the order is visible, and a request pays for one box. What is behind it is the
+//! router's handler, or what the site has besides the router.
 
 use std::{
     sync::{
@@ -76,32 +77,61 @@ pub struct Edge {
     pub figures: Arc<Http>,
 }
 
+/// What a request comes to behind the edge. `context` is there unless the route is open to everybody.
+pub(super) trait Behind: Send {
+    /// The handler's answer.
+    fn answer(self, request: Request, context: Option<Context>) -> impl Future<Output = Response> + Send;
+}
+
+impl Behind for Next {
+    async fn answer(self, mut request: Request, context: Option<Context>) -> Response {
+        if let Some(context) = context {
+            request.extensions_mut().insert(context);
+        }
+        self.run(request).await
+    }
+}
+
+/// The edge as the router's outermost layer.
 pub(super) async fn pass(
-    State(edge): State<Edge>,
+    State(edge): State<Arc<Edge>>,
     ConnectInfo(source): ConnectInfo<Source>,
     request: Request,
     next: Next,
 ) -> Response {
-    let request_id = edge.request_id(request.headers());
-    let started = std::time::Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map(MatchedPath::as_str);
-    let trace = edge.sampling.begin(request.headers(), request_id.as_str(), || {
-        (request.method().to_string(), route.unwrap_or("unknown").to_owned())
-    });
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let asked = Asked::of(method.as_str(), route);
-    let served = edge.serve((source, asked), request, next, &request_id, trace.context.clone());
-    let response = served.instrument(trace.span.clone()).await;
-    let (took, status) = (started.elapsed(), response.status().as_u16());
-    let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
-    edge.figures.answered(route, method.as_str(), status, took, problem);
-    trace.ended(status, problem);
-    tracing::debug!(
-        %method, path, status, request_id = request_id.as_str(),
-        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "request"
-    );
-    finish(response, &request_id, &trace)
+    edge.pass(source, route.as_ref().map(MatchedPath::as_str), request, next).await
+}
+
+impl Edge {
+    /// A request's way through the edge. `route` is its path as the router has it, if it has one.
+    pub(super) async fn pass(
+        &self,
+        source: Source,
+        route: Option<&str>,
+        request: Request,
+        behind: impl Behind,
+    ) -> Response {
+        let request_id = self.request_id(request.headers());
+        let started = std::time::Instant::now();
+        let trace = self.sampling.begin(request.headers(), request_id.as_str(), || {
+            (request.method().to_string(), route.unwrap_or("unknown").to_owned())
+        });
+        // For the line of a log that hardly ever is written: the path is a piece of the head that was read, not a copy.
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let asked = Asked::of(method.as_str(), route);
+        let served = self.serve((source, asked), request, behind, &request_id, trace.context.clone());
+        let response = served.instrument(trace.span.clone()).await;
+        let (took, status) = (started.elapsed(), response.status().as_u16());
+        let problem = response.extensions().get::<Fault>().map(|Fault(problem)| problem.code.as_str());
+        self.figures.answered(route, method.as_str(), status, took, problem);
+        trace.ended(status, problem);
+        tracing::debug!(
+            %method, path = uri.path(), status, request_id = request_id.as_str(),
+            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "request"
+        );
+        finish(response, &request_id, &trace)
+    }
 }
 
 impl Edge {
@@ -109,7 +139,7 @@ impl Edge {
         &self,
         (source, asked): (Source, Asked<'_>),
         mut request: Request,
-        next: Next,
+        behind: impl Behind,
         id: &RequestId,
         trace: Option<Box<str>>,
     ) -> Response {
@@ -128,7 +158,7 @@ impl Edge {
         }
         if asked.is_open() {
             request.extensions_mut().insert(Arc::clone(&self.metadata));
-            return self.run(request, next).await;
+            return self.run(request, None, behind).await;
         }
         let caller = match self.caller(source, request.headers(), host(&request)).await {
             Ok(caller) => caller,
@@ -154,8 +184,8 @@ impl Edge {
             Err(fault) => return fault.into_response(),
         };
         let only = (reach == Reach::Own).then(|| caller.owner.clone()).flatten();
-        request.extensions_mut().insert(Context { caller, only, request_id: id.clone(), trace, key });
-        let response = self.run(request, next).await;
+        let context = Context { caller, only, request_id: id.clone(), trace, key };
+        let response = self.run(request, Some(context), behind).await;
         // What only the body tells: a past time, a batch with more than transfers.
         if response.status() == StatusCode::FORBIDDEN {
             self.access.refused(Reason::Forbidden, source.network());
@@ -164,12 +194,12 @@ impl Edge {
     }
 
     /// The handler, within the time limit.
-    async fn run(&self, request: Request, next: Next) -> Response {
+    async fn run(&self, request: Request, context: Option<Context>, behind: impl Behind) -> Response {
         if request.uri().path() == UNLIMITED {
-            return next.run(request).await;
+            return behind.answer(request, context).await;
         }
         let reads = request.method().is_safe();
-        if let Ok(response) = tokio::time::timeout(self.time_limit, next.run(request)).await {
+        if let Ok(response) = tokio::time::timeout(self.time_limit, behind.answer(request, context)).await {
             return response;
         }
         if reads {

@@ -1,10 +1,13 @@
 //! Reading requests: bodies, queries and path parts, with problems that name what is wrong.
 
+use std::{future::poll_fn, pin::Pin};
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::{header::CONTENT_TYPE, request::Parts},
+    http::{HeaderMap, header::CONTENT_TYPE, request::Parts},
 };
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use wallet_api::problem::Problem;
 
@@ -26,26 +29,61 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Fault;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
-        let json = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !json.is_some_and(|kind| {
-            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-        }) {
-            return Err(Fault::invalid("the body must be JSON: send content-type: application/json"));
-        }
+        is_json(request.headers())?;
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Fault::from(Problem::new(
-                    "too_large",
-                    "the body is larger than this daemon takes (server.body_limit_bytes)",
-                ))
+                too_large()
             } else if is_too_slow(&rejection) {
-                Problem::new("too_slow", "the body stopped coming, or came too slowly (gateway.body_timeout_s)").into()
+                too_slow()
             } else {
                 Fault::invalid(rejection.body_text())
             }
         })?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| Fault::invalid(format!("the body: {error}")))
+        decoded(&bytes).map(Self)
     }
+}
+
+fn too_large() -> Fault {
+    Problem::new("too_large", "the body is larger than this daemon takes (server.body_limit_bytes)").into()
+}
+
+fn too_slow() -> Fault {
+    Problem::new("too_slow", "the body stopped coming, or came too slowly (gateway.body_timeout_s)").into()
+}
+
+/// Refuses a body that is not said to be JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> Result<(), Fault> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|kind| kind.split(';').next());
+    if kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    Err(Fault::invalid("the body must be JSON: send content-type: application/json"))
+}
+
+/// What a body says.
+pub(super) fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| Fault::invalid(format!("the body: {error}")))
+}
+
+/// A body of at most so many bytes, as a handler behind the router gets it. Most come in one piece, which is not copied.
+pub(super) async fn whole(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Fault> {
+    let (mut first, mut more) = (Bytes::new(), Vec::new());
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|error| if is_too_slow(&error) { too_slow() } else { Fault::invalid(error) })?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if piece.len() > limit.saturating_sub(first.len().max(more.len())) {
+            return Err(too_large());
+        }
+        if first.is_empty() && more.is_empty() {
+            first = piece;
+            continue;
+        }
+        if more.is_empty() {
+            more.extend_from_slice(&first);
+        }
+        more.extend_from_slice(&piece);
+    }
+    Ok(if more.is_empty() { first } else { more.into() })
 }
 
 /// True if a body could not be read because it did not come in time.

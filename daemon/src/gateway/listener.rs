@@ -7,7 +7,6 @@
 use std::{future::Future, sync::Arc};
 
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Request},
 };
@@ -21,6 +20,7 @@ use super::{
     connections::{BREATH, Origin, Share, Shares, Terms, TurnedAway, Whose, plain},
     edge::Identify,
     fault::Fault,
+    site::Site,
     source::{Peer, Source},
 };
 use crate::config;
@@ -43,14 +43,14 @@ impl Listener {
     /// what runs has finished.
     pub async fn serve(
         self,
-        router: Router,
+        site: impl Into<Site>,
         gateway: &config::Gateway,
         soft: CancellationToken,
         retire: impl Future<Output = ()>,
     ) {
         let Self { socket, limits, own, identify } = self;
         let door = Door {
-            terms: Terms::new(router, gateway, limits.request_timeout()),
+            terms: Terms::new(site, gateway, limits.request_timeout()),
             places: Arc::new(Semaphore::new(limits.connection_limit)),
             shares: Shares::new(limits.connections_per_user),
             visits: TaskTracker::new(),
@@ -139,7 +139,7 @@ impl Door {
 mod tests {
     use std::time::Duration;
 
-    use axum::routing::get;
+    use axum::{Router, routing::get};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use wallet_core::key::KeyScope;
 

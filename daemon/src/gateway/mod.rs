@@ -16,6 +16,7 @@ mod listener;
 mod metadata;
 mod proxies;
 mod rate;
+mod site;
 mod source;
 mod tcp;
 mod tls;
@@ -35,6 +36,7 @@ pub use self::{
     listener::Listener,
     metadata::Metadata,
     rate::{RateLimits, Rates, SignIns, TooSoon},
+    site::Site,
     source::{Peer, Remote, Source},
     tcp::{ListenError, Tcp},
     tls::{Certificate, CertificateError, Facts, Files, install_provider},
@@ -128,6 +130,6 @@ pub fn router(services: Services, edge: Edge, body_limit: usize, answers: Answer
             Fault::from(Problem::new("method_not_allowed", "the path does not take this method")).into_response()
         })
         .layer(DefaultBodyLimit::max(body_limit))
-        .layer(middleware::from_fn_with_state(edge, edge::pass))
+        .layer(middleware::from_fn_with_state(Arc::new(edge), edge::pass))
         .with_state(Arc::new(services))
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use wallet_api::types::{BalanceRow, BalanceView, CutView, Posted, RowOutcome, StatementLine, TransactionView};
 use wallet_core::{
     cut::Cut,
+    digits::Digits,
+    ids::WalletId,
     journal::{Leg, Stored, Transaction},
+    json::Json,
+    key::Key,
     outcome::{Answer, Outcome},
     text::Metadata,
 };
@@ -42,15 +46,15 @@ pub(super) struct Sides {
 }
 
 /// A key, unless it is of a namespace that is not the caller's own.
-fn key_of(stored: &Stored, context: &Context) -> Option<String> {
+fn key_of<'a>(stored: &'a Stored, context: &Context) -> Option<&'a Key> {
     let key = stored.record.key.as_ref();
-    key.filter(|key| context.only.is_none() || key.scope == context.caller.scope).map(|scoped| scoped.key.to_string())
+    key.filter(|key| context.only.is_none() || key.scope == context.caller.scope).map(|scoped| &scoped.key)
 }
 
 /// Who did it; of a caller bound to its own wallets nobody's name but its own is its business.
-fn actor_of(stored: &Stored, context: &Context) -> String {
+fn actor_of<'a>(stored: &'a Stored, context: &Context) -> &'a str {
     let actor = &stored.record.actor;
-    if context.only.is_none() || *actor == context.caller.actor { actor.to_string() } else { SOMEBODY_ELSE.into() }
+    if context.only.is_none() || *actor == context.caller.actor { actor.as_str() } else { SOMEBODY_ELSE }
 }
 
 /// A transaction; of a dry run, without what only a commit gives it.
@@ -72,15 +76,72 @@ pub(super) fn transaction(
         asset: t.asset.to_string(),
         effective_at: t.effective_at.to_string(),
         recorded_at: record.recorded_at.to_string(),
-        key: key_of(stored, context),
+        key: key_of(stored, context).map(Key::to_string),
         memo: t.memo.to_string(),
         meta: meta(&t.meta),
-        actor: actor_of(stored, context),
+        actor: actor_of(stored, context).to_owned(),
         from_balance: balance_of(&t.debit).filter(|_| sides.debit),
         to_balance: balance_of(&t.credit).filter(|_| sides.credit),
         reverses: t.reverses.map(|reverses| reverses.transaction.to_string()),
         reversed_by: None,
         hash: (!dry_run).then(|| stored.hash.to_string()),
+    }
+}
+
+/// The answer around a transaction just made: what [`posted`] around [`transaction`] says, written straight away. It is what
+/// a daemon under load answers most.
+pub(super) fn made(
+    outcome: &Outcome,
+    (stored, t): (&Stored, &Transaction),
+    context: &Context,
+    sides: Sides,
+    how: (bool, bool),
+) -> Vec<u8> {
+    /// Bytes that hold most answers.
+    const ROOM: usize = 768;
+    let (record, (dry_run, new)) = (&stored.record, how);
+    let mut out = Json::with_capacity(ROOM);
+    out.text(r#"{"outcome":"#, outcome.as_str());
+    out.flag(r#","dry_run":"#, dry_run);
+    let id = (!new).then(|| record.id().to_string());
+    optional(&mut out, r#","transaction":"#, id.as_deref());
+    out.digits(r#","seq":"#, &Digits::number(record.seq));
+    out.text(r#","kind":"#, t.kind.as_str());
+    optional(&mut out, r#","from":"#, t.debit.account.wallet().map(WalletId::as_str));
+    optional(&mut out, r#","to":"#, t.credit.account.wallet().map(WalletId::as_str));
+    out.digits(r#","amount":""#, &t.amount.digits());
+    out.text(r#"","asset":"#, t.asset.as_str());
+    out.digits(r#","effective_at":""#, &t.effective_at.digits());
+    out.digits(r#"","recorded_at":""#, &record.recorded_at.digits());
+    optional(&mut out, r#"","key":"#, key_of(stored, context).map(Key::as_str));
+    out.text(r#","memo":"#, t.memo.as_str());
+    out.map(r#","meta":"#, t.meta.iter());
+    out.text(r#","actor":"#, actor_of(stored, context));
+    for (name, leg, is_seen) in
+        [(r#","from_balance":""#, &t.debit, sides.debit), (r#","to_balance":""#, &t.credit, sides.credit)]
+    {
+        if is_seen && leg.account.wallet().is_some() {
+            out.digits(name, &leg.balance_after.digits());
+            out.plain("\"");
+        }
+    }
+    if let Some(reverses) = t.reverses {
+        out.text(r#","reverses":"#, &reverses.transaction.to_string());
+    }
+    if !new {
+        out.text(r#","hash":"#, &stored.hash.to_string());
+    }
+    out.plain("}");
+    out.into_bytes()
+}
+
+fn optional(out: &mut Json, before: &str, text: Option<&str>) {
+    match text {
+        Some(text) => out.text(before, text),
+        None => {
+            out.plain(before);
+            out.plain("null");
+        }
     }
 }
 
@@ -181,7 +242,10 @@ pub(super) fn statement_line(
         balance: balance.to_string(),
         effective_at: t.effective_at.to_string(),
         recorded_at: stored.record.recorded_at.to_string(),
-        key: key_of(stored, context),
+        key: key_of(stored, context).map(Key::to_string),
         memo: t.memo.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! and anyone can recompute the chain with common tools.
 
 mod access;
+mod direct;
 mod wire;
 
 use std::sync::Arc;

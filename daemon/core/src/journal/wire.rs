@@ -2,13 +2,16 @@
 //!
 //! The structs below list their fields in the order RFC 8785 sorts them (all names are ASCII), text
 //! holds no control characters, numbers are integers below 2^53: so `serde_json`'s compact output
-//! is the canonical form. A test holds that against an independent canonicaliser.
+//! is the canonical form. Transactions, which nearly all records are, are written by [`direct`]. A test holds both against an
+//! independent canonicaliser.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, AccessKind, Event, GroupPart, Leg, Record, Reverses, Transaction, TransactionKind, WalletOpened};
+use super::{
+    Access, AccessKind, Event, GroupPart, Leg, Record, Reverses, Transaction, TransactionKind, WalletOpened, direct,
+};
 use crate::{
     account::{Floor, Status},
     asset::Asset,
@@ -119,6 +122,9 @@ where
 }
 
 pub(super) fn to_bytes(record: &Record) -> Vec<u8> {
+    if let Event::Transaction(transaction) = &record.event {
+        return direct::transaction(record, transaction);
+    }
     let mut wire = WireRecord {
         actor: record.actor.clone(),
         allow_negative: None,
@@ -163,22 +169,8 @@ pub(super) fn to_bytes(record: &Record) -> Vec<u8> {
 
 fn fill(wire: &mut WireRecord<'_>, event: &Event) {
     match event {
-        Event::Transaction(t) => {
-            wire.amount = Some(t.amount.to_string().into());
-            wire.asset = Some(t.asset);
-            wire.effective_at = Some(t.effective_at);
-            wire.effective_given = Some(t.effective_given);
-            wire.entries = Some([&t.debit, &t.credit].map(|leg| WireLeg {
-                account: leg.account.clone(),
-                amount: leg.amount.to_string().into(),
-                balance_after: leg.balance_after.to_string().into(),
-                version: leg.version,
-            }));
-            wire.memo = filled(&t.memo, crate::text::Text::is_empty);
-            wire.meta = filled(&t.meta, Metadata::is_empty);
-            wire.reverses = t.reverses.map(|r| r.transaction);
-            wire.allow_negative = t.reverses.map(|r| r.allow_negative);
-        }
+        // Written by `direct`.
+        Event::Transaction(_) => {}
         Event::WalletOpened(opened) => {
             wire.wallet = Some(opened.id.clone());
             wire.owner = Some(opened.owner.clone());

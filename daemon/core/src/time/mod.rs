@@ -8,13 +8,13 @@ pub mod calendar;
 
 use std::{fmt, str::FromStr};
 
-use jiff::fmt::temporal::DateTimePrinter;
-
-use crate::text::{TextError, serde_as_text};
+use crate::{
+    digits::Digits,
+    text::{TextError, serde_as_text},
+};
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
-const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 /// 0001-01-01T00:00:00Z.
 const MIN: i64 = -62_135_596_800_000_000;
 /// 9999-12-30T21:59:59.999999Z, jiff's last instant in every zone.
@@ -57,6 +57,11 @@ impl Timestamp {
     /// How many microseconds after `other` this is.
     pub const fn micros_since(self, other: Self) -> i64 {
         self.0.saturating_sub(other.0)
+    }
+
+    /// Its text, without allocating.
+    pub fn digits(self) -> Digits {
+        Digits::instant(self.0)
     }
 
     /// As jiff's type.
@@ -106,9 +111,7 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(27);
-        PRINTER.print_timestamp(&self.to_jiff(), &mut text).map_err(|_| fmt::Error)?;
-        f.pad(&text)
+        f.pad(&self.digits())
     }
 }
 

@@ -12,7 +12,6 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::ConnectInfo,
     http::{HeaderValue, Request, Response, Version, header},
 };
 use hyper::{
@@ -29,7 +28,6 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt as _;
 
 use super::{
     Origin, Terms,
@@ -157,7 +155,6 @@ impl<Of: Origin> Visit<Of> {
         let body = Body::new(Timed::new(body, self.terms.body_pause, self.terms.body_whole));
         let mut request = Request::from_parts(parts, body);
         let source = self.origin.source(request.headers());
-        request.extensions_mut().insert(ConnectInfo(source));
         let mut last = self.terms.stopping.load(Ordering::Acquire);
         if let Err(fault) = self.origin.judge(&request) {
             request.extensions_mut().insert(fault);
@@ -165,10 +162,7 @@ impl<Of: Origin> Visit<Of> {
             last = true;
         }
         let place = self.origin.place(source).map_err(|fault| request.extensions_mut().insert(fault));
-        let mut response = match self.terms.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
+        let mut response = self.terms.site.answer(source, request).await;
         if version < Version::HTTP_2 && last {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

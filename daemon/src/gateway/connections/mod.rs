@@ -19,7 +19,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Request},
 };
@@ -31,7 +30,7 @@ pub(super) use self::{
     connection::{encrypted, plain},
     shares::{Share, Shares, Whose},
 };
-use super::{fault::Fault, source::Source};
+use super::{fault::Fault, site::Site, source::Source};
 use crate::config;
 
 /// Out of file descriptors: wait for one instead of spinning.
@@ -41,7 +40,7 @@ const SELDOM: Duration = Duration::from_mins(1);
 
 /// What every connection of a listener gets, and may take.
 pub(super) struct Terms {
-    router: Router,
+    site: Site,
     patience: Patience,
     /// Between two pieces of a request's body.
     body_pause: Duration,
@@ -60,9 +59,9 @@ pub(super) struct Terms {
 
 impl Terms {
     /// By these limits.
-    pub(super) fn new(router: Router, limits: &config::Gateway, request_timeout: Duration) -> Arc<Self> {
+    pub(super) fn new(site: impl Into<Site>, limits: &config::Gateway, request_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
-            router,
+            site: site.into(),
             patience: Patience {
                 head: Duration::from_secs(limits.head_timeout_s),
                 idle: Duration::from_secs(limits.idle_timeout_s),

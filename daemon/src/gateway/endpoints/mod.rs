@@ -6,7 +6,7 @@ mod audit;
 mod balances;
 mod batches;
 mod identity;
-mod money;
+pub(super) mod money;
 mod reports;
 mod status;
 mod transactions;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::State,
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use wallet_api::{
     problem::Problem,
     types::{DryRun, MoveMoney, Posted, TransactionView},
@@ -19,7 +23,7 @@ use super::super::{
 };
 use crate::services::commits::Commits as _;
 
-type Answer = Result<Json<Posted<TransactionView>>, Fault>;
+type Answer = Result<Made, Fault>;
 
 /// Pay money into a wallet.
 #[utoipa::path(post, path = "/v1/deposits", tag = "money", request_body = MoveMoney, params(("Idempotency-Key" = String, Header,), DryRun),
@@ -30,10 +34,7 @@ pub(super) async fn deposit(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    match (&body.from, &body.to) {
-        (None, Some(_)) => run(&services, &context, how, body).await,
-        _ => Err(Fault::invalid("a deposit names `to` and not `from`")),
-    }
+    run(&services, &context, Way::Deposit, how, body).await
 }
 
 /// Pay money out of a wallet.
@@ -45,10 +46,7 @@ pub(super) async fn withdraw(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    match (&body.from, &body.to) {
-        (Some(_), None) => run(&services, &context, how, body).await,
-        _ => Err(Fault::invalid("a withdrawal names `from` and not `to`")),
-    }
+    run(&services, &context, Way::Withdraw, how, body).await
 }
 
 /// Move money between two wallets.
@@ -60,13 +58,58 @@ pub(super) async fn transfer(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    match (&body.from, &body.to) {
-        (Some(_), Some(_)) => run(&services, &context, how, body).await,
-        _ => Err(Fault::invalid("a transfer names `from` and `to`")),
+    run(&services, &context, Way::Transfer, how, body).await
+}
+
+/// Which way money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Way {
+    /// In.
+    Deposit,
+    /// Out.
+    Withdraw,
+    /// Between wallets.
+    Transfer,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Transfer, Self::Deposit, Self::Withdraw];
+
+    /// The way that is asked for at a path.
+    pub(in crate::gateway) fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.path() == path)
+    }
+
+    /// Where it is asked for.
+    pub(in crate::gateway) fn path(self) -> &'static str {
+        match self {
+            Self::Deposit => "/v1/deposits",
+            Self::Withdraw => "/v1/withdrawals",
+            Self::Transfer => "/v1/transfers",
+        }
+    }
+
+    fn check(self, body: &MoveMoney) -> Result<(), Fault> {
+        match (self, &body.from, &body.to) {
+            (Self::Deposit, None, Some(_)) | (Self::Withdraw, Some(_), None) | (Self::Transfer, Some(_), Some(_)) => {
+                Ok(())
+            }
+            (Self::Deposit, ..) => Err(Fault::invalid("a deposit names `to` and not `from`")),
+            (Self::Withdraw, ..) => Err(Fault::invalid("a withdrawal names `from` and not `to`")),
+            (Self::Transfer, ..) => Err(Fault::invalid("a transfer names `from` and `to`")),
+        }
     }
 }
 
-async fn run(services: &Services, context: &Context, how: DryRun, body: MoveMoney) -> Answer {
+/// Moves money.
+pub(in crate::gateway) async fn run(
+    services: &Services,
+    context: &Context,
+    way: Way,
+    how: DryRun,
+    body: MoveMoney,
+) -> Answer {
+    way.check(&body)?;
     context.may_backdate(body.effective_at.is_some())?;
     let action = Action::Move(Move {
         from: body.from,
@@ -96,6 +139,16 @@ pub(super) async fn one(services: &Services, context: &Context, how: DryRun, act
     let new = how.dry_run && outcome.as_str() == "ok";
     // A caller bound to its own wallets pays out of one of them; the other one's balance is not its business.
     let sides = views::Sides { debit: true, credit: context.only.is_none() };
-    let view = views::transaction(stored, transaction, context, sides, new);
-    Ok(Json(views::posted(&outcome, how.dry_run, view)))
+    Ok(Made(views::made(&outcome, (stored, transaction), context, sides, (how.dry_run, new))))
+}
+
+/// A `Posted<TransactionView>` as JSON.
+pub(in crate::gateway) struct Made(Vec<u8>);
+
+impl IntoResponse for Made {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(axum::body::Body::from(self.0));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
 }

@@ -127,7 +127,7 @@ pub(super) async fn reverse(
     Id(id): Id<TransactionId>,
     Params(how): Params<DryRun>,
     Body(body): Body<ReverseTransaction>,
-) -> Result<Json<Posted<TransactionView>>, Fault> {
+) -> Result<money::Made, Fault> {
     context.may_backdate(body.effective_at.is_some())?;
     let reverse = Reverse {
         transaction: id,

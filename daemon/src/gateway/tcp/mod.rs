@@ -19,7 +19,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Method, Request, Version, header},
 };
@@ -35,6 +34,7 @@ use super::{
     connections::{BREATH, Origin, Share, Shares, Terms, TurnedAway, encrypted, plain},
     fault::Fault,
     proxies::Proxies,
+    site::Site,
     source::Source,
     tls::{Certificate, CertificateError},
 };
@@ -93,7 +93,13 @@ impl Tcp {
     }
 
     /// Serves until `soft`, and then until what runs has finished.
-    pub async fn serve(self, router: Router, request_timeout: Duration, figures: Arc<Http>, soft: CancellationToken) {
+    pub async fn serve(
+        self,
+        site: impl Into<Site>,
+        request_timeout: Duration,
+        figures: Arc<Http>,
+        soft: CancellationToken,
+    ) {
         let Self { listener, tls, limits, .. } = self;
         let gate = Arc::new(Gate {
             proxies: Proxies::new(limits.trusted_proxies.clone()),
@@ -101,7 +107,7 @@ impl Tcp {
             of_address: Shares::new(limits.requests_per_address),
         });
         let door = Door {
-            terms: Terms::new(router, &limits, request_timeout),
+            terms: Terms::new(site, &limits, request_timeout),
             tls,
             gate,
             places: Arc::new(Semaphore::new(limits.connection_limit)),

@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Instant};
 
 use axum::{
-    Json,
+    Json, Router,
     extract::Request,
     response::IntoResponse as _,
     routing::{get, post},
