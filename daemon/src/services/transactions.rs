@@ -1,49 +1,44 @@
-//! Transaction Service: the one writer, and looking transactions up.
+//! Transaction Service: the way to the one writer ([`desk`]), and looking transactions up.
 //!
-//! Group commit: one thread takes whatever waits, up to [`MAX_COMMIT`] commands, whenever the
+//! Group commit: one thread takes whatever waits, up to a bound, whenever the
 //! previous commit is durable. No timer: one client alone is not delayed, a thousand clients share a
-//! sync. Bounds: [`Limits`]; a full queue is refused at once, never waited for.
+//! sync. A request that finds nothing else under way is committed in its own thread, where the ledger allows it: to wake the
+//! writer and to be woken by it costs more than the rest of a transfer. Bounds: [`Limits`]; a full queue is refused at once, never waited for.
+
+mod desk;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
 };
 
 use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tracing::Instrument as _;
+use tokio::sync::{mpsc, oneshot, watch};
 use wallet_core::{
     command::Request,
-    ids::{AccountId, TransactionId},
-    journal::{Event, Stored},
+    ids::TransactionId,
+    journal::Stored,
     key::ScopedKey,
     outcome::Answer,
-    ports::{Axis, BalanceCache, CachedBalance, EntryQuery, LedgerStore, StoreError},
+    ports::{Axis, BalanceCache, EntryQuery, LedgerStore, StoreError},
     time::Timestamp,
 };
 
+use self::desk::{Desk, Pending, Writer};
 use super::{
     ServiceError,
     commits::{Commits, SubmitError},
     turns::Turns,
 };
-use crate::{
-    metrics::figures,
-    telemetry::{CommitTrace, within},
-};
+use crate::{metrics::figures, telemetry::within};
 
-/// Most commands of one commit: enough to make the sync's share small, few enough to answer the first soon.
-const MAX_COMMIT: usize = 5_000;
 /// Records one look through the journal reads at a time.
 const SCAN_PAGE: usize = 1_000;
 /// Most records one list request looks through before it answers with what it has.
 const MAX_SCAN: usize = 50_000;
-
-/// Commits whose balances are on their way to the cache. A cache that does not keep up is left to its projection.
-const MAX_FRESHENING: usize = 4;
 
 /// How often a drain looks whether the queue is empty.
 const DRAIN_STEP: std::time::Duration = std::time::Duration::from_millis(2);
@@ -57,20 +52,13 @@ pub struct Limits {
     pub commands: usize,
 }
 
-struct Pending {
-    request: Request,
-    caller: tracing::Span,
-    reply: oneshot::Sender<Result<Answer, SubmitError>>,
-}
-
 /// The Transaction Service.
 pub struct Transactions {
     ledger: Arc<dyn LedgerStore>,
+    desk: Arc<Desk>,
     queue: mpsc::Sender<Pending>,
-    waiting: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
     limits: Limits,
-    figures: Arc<figures::Commits>,
     turns: Turns,
 }
 
@@ -84,34 +72,24 @@ impl Transactions {
         runtime: &tokio::runtime::Handle,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting_requests) = mpsc::channel(limits.requests);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let figures: Arc<figures::Commits> = Arc::default();
-        let writer = Writer {
-            ledger: Arc::clone(&ledger),
-            cache,
-            head,
-            waiting: Arc::clone(&waiting),
-            queue: waiting_requests,
-            figures: Arc::clone(&figures),
-            freshening: Arc::new(Semaphore::new(MAX_FRESHENING)),
-        };
+        let desk = Arc::new(Desk::new(Arc::clone(&ledger), cache, head));
+        let writer = Writer::new(Arc::clone(&desk), waiting_requests);
         let home = runtime.clone();
         let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let work = move || own.block_on(writer.run(&home));
         let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(work)?;
-        let service =
-            Self { ledger, queue, waiting, stopping: Arc::default(), limits, figures, turns: Turns::default() };
+        let service = Self { ledger, desk, queue, stopping: Arc::default(), limits, turns: Turns::default() };
         Ok((service, thread))
     }
 
     /// Commands that wait to be committed.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.desk.waiting().load(Ordering::Relaxed)
     }
 
     /// What the writer did.
     pub fn figures(&self) -> &Arc<figures::Commits> {
-        &self.figures
+        self.desk.figures()
     }
 
     /// From now on nothing new is taken; what waits is still committed.
@@ -270,11 +248,20 @@ impl Transactions {
         if self.stopping.load(Ordering::Acquire) {
             return Err(SubmitError::Stopping);
         }
-        let commands = request.commands.len();
-        if self.waiting.fetch_add(commands, Ordering::AcqRel).saturating_add(commands) > self.limits.commands {
-            self.waiting.fetch_sub(commands, Ordering::AcqRel);
+        let (commands, waiting) = (request.commands.len(), self.desk.waiting());
+        let before = waiting.fetch_add(commands, Ordering::AcqRel);
+        if before.saturating_add(commands) > self.limits.commands {
+            waiting.fetch_sub(commands, Ordering::AcqRel);
             return Err(SubmitError::Overloaded);
         }
+        let request = if before == 0 {
+            match self.desk.alone(request) {
+                Ok(answer) => return answer,
+                Err(request) => request,
+            }
+        } else {
+            request
+        };
         let own = request.own_key.as_ref();
         if let Some(before) = own.and_then(|own| own.behind.as_ref()) {
             self.turns.wait(before).await;
@@ -282,7 +269,7 @@ impl Transactions {
         let own = own.map(|own| own.key.clone());
         let (reply, answer) = oneshot::channel();
         if let Err(error) = self.queue.try_send(Pending { request, caller: tracing::Span::current(), reply }) {
-            self.waiting.fetch_sub(commands, Ordering::AcqRel);
+            waiting.fetch_sub(commands, Ordering::AcqRel);
             return Err(match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,
@@ -296,152 +283,5 @@ impl Transactions {
     }
 }
 
-struct Writer {
-    ledger: Arc<dyn LedgerStore>,
-    cache: Arc<dyn BalanceCache>,
-    head: watch::Sender<u64>,
-    waiting: Arc<AtomicUsize>,
-    queue: mpsc::Receiver<Pending>,
-    figures: Arc<figures::Commits>,
-    freshening: Arc<Semaphore>,
-}
-
-impl Writer {
-    /// In a runtime of the writer's own thread: what a ledger waits for (a server's answer) wakes it without another
-    /// thread in between. What is told to others is told from `home`.
-    async fn run(mut self, home: &tokio::runtime::Handle) {
-        let (mut requests, mut replies) = (Vec::new(), Vec::new());
-        let mut trace = CommitTrace::default();
-        while let Some(first) = self.queue.recv().await {
-            let mut commands = 0;
-            let mut next = Some(first);
-            while let Some(mut pending) = next {
-                trace.take(&pending.caller, &mut pending.request);
-                commands += pending.request.commands.len();
-                requests.push(pending.request);
-                replies.push(pending.reply);
-                next = if commands < MAX_COMMIT { self.queue.try_recv().ok() } else { None };
-            }
-            let begun = std::time::Instant::now();
-            let answers = self.ledger.commit(&requests).instrument(trace.span()).await;
-            trace.end(requests.len(), commands, answers.as_ref().err());
-            self.figures.ended(commands, begun.elapsed(), &answers);
-            self.waiting.fetch_sub(commands, Ordering::AcqRel);
-            let done = Done {
-                requests: std::mem::take(&mut requests),
-                replies: std::mem::take(&mut replies),
-                answers,
-                cache: Arc::clone(&self.cache),
-                head: self.head.clone(),
-                freshening: Arc::clone(&self.freshening).try_acquire_owned().ok(),
-            };
-            // The writer goes on with what waits; waking a caller is cheap from inside the runtime only.
-            home.spawn(done.tell());
-        }
-    }
-}
-
-/// A commit that is over, and who is to hear of it.
-struct Done {
-    requests: Vec<Request>,
-    replies: Vec<oneshot::Sender<Result<Answer, SubmitError>>>,
-    answers: Result<Vec<Answer>, StoreError>,
-    cache: Arc<dyn BalanceCache>,
-    head: watch::Sender<u64>,
-    freshening: Option<OwnedSemaphorePermit>,
-}
-
-impl Done {
-    async fn tell(mut self) {
-        let written = self.answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
-        answer(&mut self.replies, self.answers);
-        if let Some(last) = written.last() {
-            let seq = last.record.seq;
-            // Commits may be told of out of order.
-            self.head.send_if_modified(|head| {
-                let newer = seq > *head;
-                *head = seq.max(*head);
-                newer
-            });
-            if self.freshening.is_some() {
-                freshen(&*self.cache, &written, seq).await;
-            }
-        }
-        drop(self.requests);
-    }
-}
-
-/// Offers the balances just made to the cache. The projection does so as well: a failure here costs nothing.
-async fn freshen(cache: &dyn BalanceCache, written: &[Arc<Stored>], read_at: u64) {
-    let balances = balances_of(written);
-    if let Err(error) = cache.put_if_newer(&balances, read_at).await {
-        tracing::debug!(%error, "the balance cache did not take the balances of a commit");
-    }
-}
-
-/// The records a commit wrote.
-fn written(answers: &[Answer]) -> Vec<Arc<Stored>> {
-    let mut records = Vec::new();
-    for answer in answers {
-        if let Answer::Outcomes { outcomes, replayed: false } = answer {
-            records.extend(outcomes.iter().filter_map(|outcome| match outcome {
-                wallet_core::outcome::Outcome::Ok(stored) => Some(Arc::clone(stored)),
-                _ => None,
-            }));
-        }
-    }
-    records
-}
-
-/// The wallets' balances that transactions leave, the last of each wallet only.
-fn balances_of(written: &[Arc<Stored>]) -> Vec<(wallet_core::ids::WalletId, CachedBalance)> {
-    let mut balances = std::collections::HashMap::new();
-    for stored in written {
-        let Event::Transaction(t) = &stored.record.event else {
-            continue;
-        };
-        for leg in [&t.debit, &t.credit] {
-            if let AccountId::Wallet(wallet) = &leg.account {
-                let cached = CachedBalance {
-                    epoch: stored.record.epoch,
-                    seq: stored.record.seq,
-                    balance: leg.balance_after,
-                    asset: t.asset,
-                    // Money only moves through active wallets.
-                    status: wallet_core::account::Status::Active,
-                    recorded_at: stored.record.recorded_at,
-                };
-                balances.insert(wallet.clone(), cached);
-            }
-        }
-    }
-    balances.into_iter().collect()
-}
-
-fn answer(replies: &mut Vec<oneshot::Sender<Result<Answer, SubmitError>>>, answers: Result<Vec<Answer>, StoreError>) {
-    match answers {
-        Ok(answers) => {
-            for (reply, answer) in replies.drain(..).zip(answers) {
-                // A caller that went away has its answer in the ledger, by its key.
-                drop(reply.send(Ok(answer)));
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, requests = replies.len(), "a commit failed");
-            for reply in replies.drain(..) {
-                drop(reply.send(Err(SubmitError::Store(again(&error)))));
-            }
-        }
-    }
-}
-
-/// The same error for another caller: its kind, and its cause in words.
-fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable { store, source } => StoreError::unavailable(store, source.to_string()),
-        StoreError::Uncertain { store, source } => StoreError::uncertain(store, source.to_string()),
-        StoreError::DiskFull { store } => StoreError::DiskFull { store },
-        StoreError::ClockSkew(skew) => StoreError::ClockSkew(*skew),
-        StoreError::Corrupt { store, what } => StoreError::corrupt(store, what),
-    }
-}
+#[cfg(test)]
+mod tests;

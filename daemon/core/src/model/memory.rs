@@ -253,6 +253,10 @@ impl LedgerStore for MemoryLedger {
         Ok(kept.commit(decision))
     }
 
+    fn keeps_its_thread(&self) -> bool {
+        true
+    }
+
     async fn preview(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
         Ok(self.kept().decide(requests, self.clock.now())?.answers)
     }

@@ -84,6 +84,12 @@ pub trait LedgerStore: Send + Sync {
     /// - The call holds at most [`crate::command::MAX_COMMANDS`] commands a request; the caller bounds the requests.
     async fn commit(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError>;
 
+    /// True if [`LedgerStore::commit`] does its work in the thread that asks first and waits for nothing: it then ends
+    /// within one step of its caller, and nobody has to be woken for it.
+    fn keeps_its_thread(&self) -> bool {
+        false
+    }
+
     /// What [`LedgerStore::commit`] would answer now. Writes nothing.
     async fn preview(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError>;
 

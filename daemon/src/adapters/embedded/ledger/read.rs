@@ -39,6 +39,10 @@ impl LedgerStore for FjallLedger {
         self.commit_now(requests)
     }
 
+    fn keeps_its_thread(&self) -> bool {
+        true
+    }
+
     async fn preview(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
         self.preview_now(requests)
     }
