@@ -3,6 +3,7 @@ use wallet_core::{
     account::Overdraft,
     command::{Action, Command, Move, OpenWallet, Request, SetStatus, StatusChange},
     ids::{Actor, RequestId, WalletId},
+    journal::chain,
     key::ScopedKey,
     model::{ManualClock, MemoryLedger},
     ports::LedgerStore,
