@@ -49,7 +49,7 @@ impl<'a> TransactionRow<'a> {
             asset: t.asset.as_str(),
             effective_at: t.effective_at.to_string(),
             recorded_at: record.recorded_at.to_string(),
-            key: record.key.as_ref().map(|scoped| scoped.key.as_str()),
+            key: record.key.as_ref().map(|scoped| scoped.key().as_str()),
             memo: t.memo.as_str(),
             actor: record.actor.as_str(),
             reverses: t.reverses.map(|reverses| reverses.transaction.to_string()),

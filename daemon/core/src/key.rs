@@ -1,6 +1,11 @@
 //! Idempotency keys: what makes a write happen at most once, for ever.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -85,39 +90,65 @@ impl fmt::Display for KeyScope {
 serde_as_text!(KeyScope);
 
 /// A key with its namespace.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ScopedKey {
-    /// The namespace.
-    pub scope: KeyScope,
-    /// The key.
-    pub key: Key,
+    scope: KeyScope,
+    key: Key,
+    digest: [u8; 16],
+}
+
+/// By the digest: it says it all, and is at hand.
+impl Hash for ScopedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.digest);
+    }
 }
 
 impl ScopedKey {
+    /// A key in a namespace. Its digest is made here, once, by whoever comes with the key: not by the ledger's one writer.
+    pub fn new(scope: KeyScope, key: Key) -> Self {
+        let digest = digest(&scope, &key);
+        Self { scope, key, digest }
+    }
+
     /// A key in the shared namespace.
     pub fn shared(key: Key) -> Self {
-        Self { scope: KeyScope::Shared, key }
+        Self::new(KeyScope::Shared, key)
+    }
+
+    /// The namespace.
+    pub fn scope(&self) -> &KeyScope {
+        &self.scope
+    }
+
+    /// The key.
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// The first 16 bytes of SHA-256 over scope, NUL, key: what stores index by. The full key is in
     /// the record and is compared there.
     pub fn digest(&self) -> [u8; 16] {
-        let mut hash = Sha256::new();
-        match &self.scope {
-            KeyScope::Shared => hash.update(b"shared"),
-            KeyScope::System => hash.update(b"system"),
-            KeyScope::User(subject) => {
-                hash.update(b"user:");
-                hash.update(subject.as_bytes());
-            }
-        }
-        hash.update([0]);
-        hash.update(self.key.as_str().as_bytes());
-        let full = hash.finalize();
-        let mut short = [0; 16];
-        for (to, from) in short.iter_mut().zip(full) {
-            *to = from;
-        }
-        short
+        self.digest
     }
+}
+
+fn digest(scope: &KeyScope, key: &Key) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    match scope {
+        KeyScope::Shared => hash.update(b"shared"),
+        KeyScope::System => hash.update(b"system"),
+        KeyScope::User(subject) => {
+            hash.update(b"user:");
+            hash.update(subject.as_bytes());
+        }
+    }
+    hash.update([0]);
+    hash.update(key.as_str().as_bytes());
+    let full = hash.finalize();
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().zip(full) {
+        *to = from;
+    }
+    short
 }

@@ -172,7 +172,7 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_filter("a subject has a name", |text| !text.is_empty())
             .prop_map(|subject| KeyScope::User(subject.as_str().into())),
     ];
-    let key = (scope, "[!-~]{1,128}").prop_map(|(scope, key)| ScopedKey { scope, key: key.parse().unwrap() });
+    let key = (scope, "[!-~]{1,128}").prop_map(|(scope, key)| ScopedKey::new(scope, key.parse().unwrap()));
     let part = (0_u32..5_000, 0_u32..5_000).prop_map(|(index, size)| GroupPart { index, size });
     let beside = (prop::option::of(key), prop::option::of("[a-z0-9]{1,64}"), prop::option::of(part));
     ((number(), number(), time(), "[!-~]{1,200}"), beside, event()).prop_map(
@@ -248,7 +248,8 @@ fn history() -> MemoryLedger {
     for (mode, commands) in groups {
         let mut asked = request(mode, None, commands);
         asked.id = Some("req-1".parse().unwrap());
-        asked.commands[0].key.scope = KeyScope::User("8f2c".into());
+        let first = &mut asked.commands[0].key;
+        *first = ScopedKey::new(KeyScope::User("8f2c".into()), first.key().clone());
         block_on(ledger.commit(&[asked])).unwrap();
         clock.advance(1_500_000);
     }
@@ -267,7 +268,7 @@ fn history() -> MemoryLedger {
     clock.advance(60 * SECOND);
     let [refused, forbidden, reloaded] = AccessKind::ALL;
     let noted = |number: u32, kind, reason: &str, network: Option<&str>, count| {
-        let key = ScopedKey { scope: KeyScope::System, key: format!("access-{number}").parse().unwrap() };
+        let key = ScopedKey::new(KeyScope::System, format!("access-{number}").parse().unwrap());
         let (first_at, last_at) = (at(NOW + 61 * SECOND), at(NOW + 61 * SECOND + i64::from(number)));
         let (reason, network) = (reason.parse().unwrap(), network.map(|network| network.parse().unwrap()));
         Command { key, action: Action::NoteAccess(Access { kind, reason, network, count, first_at, last_at }) }

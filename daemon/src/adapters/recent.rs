@@ -1,12 +1,15 @@
 //! The last records, at hand and parsed: who keeps up with the journal shares them instead of reading and parsing
 //! them again, which would cost more than committing them did. Bounded by number and by bytes.
+//!
+//! Freeing thousands of records takes milliseconds, which the one writer need not spend between two commits: what it is done with
+//! is freed by whoever reads next, or by itself if nobody does.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use wallet_core::journal::Stored;
+use wallet_core::{journal::Stored, ledger::Decision, outcome::Answer};
 
 /// Most records: a few pages of a follower, and more than one commit.
 const MAX_RECORDS: usize = 6_000;
@@ -15,7 +18,17 @@ const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// A window that ends with the last record pushed; never with a gap in it.
 #[derive(Default)]
-pub(crate) struct Recent(Mutex<Window>);
+pub(crate) struct Recent {
+    window: Mutex<Window>,
+    spent: Mutex<Vec<Spent>>,
+}
+
+/// Something to be freed.
+type Spent = Box<dyn Send>;
+/// Most that wait to be freed.
+const MAX_SPENT: usize = 4;
+/// Fewer records are freed where they are.
+const FEW: usize = 100;
 
 #[derive(Default)]
 struct Window {
@@ -24,7 +37,8 @@ struct Window {
 }
 
 impl Window {
-    fn push(&mut self, record: &Arc<Stored>) {
+    /// Adds a record; those that it pushes out go to `out`.
+    fn push(&mut self, record: &Arc<Stored>, out: &mut Vec<Arc<Stored>>) {
         let follows = self.records.back().is_none_or(|last| last.record.seq.checked_add(1) == Some(record.record.seq));
         if !follows {
             *self = Self::default();
@@ -34,6 +48,7 @@ impl Window {
         while self.records.len() > MAX_RECORDS || self.bytes > MAX_BYTES {
             let Some(oldest) = self.records.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.bytes.len());
+            out.push(oldest);
         }
     }
 }
@@ -41,19 +56,42 @@ impl Window {
 impl Recent {
     fn window(&self) -> MutexGuard<'_, Window> {
         // Nothing here panics half way; a poisoned window is a whole one.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds records in order. What does not follow starts a new window.
     pub(crate) fn push(&self, records: &[Arc<Stored>]) {
+        let mut out = Vec::new();
         let mut window = self.window();
         for record in records {
-            window.push(record);
+            window.push(record, &mut out);
+        }
+        drop(window);
+        if out.len() > FEW {
+            self.leave(out);
+        }
+    }
+
+    /// The answers of a decision that is committed, or was only asked for; the rest of it is freed.
+    pub(crate) fn done_with(&self, mut decision: Decision) -> Vec<Answer> {
+        let answers = std::mem::take(&mut decision.answers);
+        if decision.records.len() > FEW {
+            self.leave(decision);
+        }
+        answers
+    }
+
+    /// Leaves something to be freed by whoever reads next.
+    fn leave(&self, what: impl Send + 'static) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.len() < MAX_SPENT {
+            spent.push(Box::new(what));
         }
     }
 
     /// The records behind `after`, at most `limit`; none if the first of them is not here.
     pub(crate) fn behind(&self, after: u64, limit: usize) -> Option<Vec<Arc<Stored>>> {
+        drop(std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner)));
         let window = self.window();
         let first = window.records.front()?.record.seq;
         let skip = after.checked_add(1)?.checked_sub(first)?;

@@ -4,7 +4,7 @@ use wallet_core::{
     account::Overdraft,
     command::{Action, Command, Mode, Move, OpenWallet, Request},
     ids::Actor,
-    key::{KeyScope, ScopedKey},
+    key::ScopedKey,
     model::MemoryLedger,
     ports::{Clock, LedgerStore, StoreError},
 };
@@ -16,7 +16,7 @@ use crate::adapters::embedded::{
 };
 
 fn key(text: &str) -> ScopedKey {
-    ScopedKey { scope: KeyScope::Shared, key: text.parse().unwrap() }
+    ScopedKey::shared(text.parse().unwrap())
 }
 
 fn request(commands: Vec<Command>) -> Request {

@@ -46,7 +46,7 @@ impl Context {
 
     /// A key in the caller's namespace.
     pub(super) fn scoped(&self, key: Key) -> ScopedKey {
-        ScopedKey { scope: self.caller.scope.clone(), key }
+        ScopedKey::new(self.caller.scope.clone(), key)
     }
 
     /// A request of these commands.

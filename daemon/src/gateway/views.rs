@@ -9,7 +9,7 @@ use wallet_core::{
     ids::WalletId,
     journal::{Leg, Stored, Transaction},
     json::Json,
-    key::Key,
+    key::{Key, ScopedKey},
     outcome::{Answer, Outcome},
     text::Metadata,
 };
@@ -48,7 +48,7 @@ pub(super) struct Sides {
 /// A key, unless it is of a namespace that is not the caller's own.
 fn key_of<'a>(stored: &'a Stored, context: &Context) -> Option<&'a Key> {
     let key = stored.record.key.as_ref();
-    key.filter(|key| context.only.is_none() || key.scope == context.caller.scope).map(|scoped| &scoped.key)
+    key.filter(|key| context.only.is_none() || *key.scope() == context.caller.scope).map(ScopedKey::key)
 }
 
 /// Who did it; of a caller bound to its own wallets nobody's name but its own is its business.

@@ -372,7 +372,7 @@ fn command(event: AccessEvent, network: Option<Network>, counted: Counted) -> Op
     let reason = event.as_str().parse().ok()?;
     let key = format!("access-{}", uuid::Uuid::new_v4()).parse().ok()?;
     let access = Access { kind: event.kind(), reason, network, count, first_at, last_at };
-    Some(Command { key: ScopedKey { scope: KeyScope::System, key }, action: Action::NoteAccess(access) })
+    Some(Command { key: ScopedKey::new(KeyScope::System, key), action: Action::NoteAccess(access) })
 }
 
 #[cfg(test)]

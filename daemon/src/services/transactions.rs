@@ -123,7 +123,7 @@ impl Transactions {
     pub async fn by_key(&self, key: &ScopedKey) -> Result<(Arc<Stored>, Option<TransactionId>), ServiceError> {
         let stored = within("ledger.record_by_key", self.ledger.record_by_key(key)).await?;
         let stored = stored.filter(|s| s.record.transaction().is_some());
-        let stored = stored.ok_or_else(|| ServiceError::unknown_key(&key.key))?;
+        let stored = stored.ok_or_else(|| ServiceError::unknown_key(key.key()))?;
         let reversed_by = self.ledger.reversal_of(stored.record.id()).await?;
         Ok((stored, reversed_by))
     }

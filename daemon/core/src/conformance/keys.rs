@@ -86,16 +86,16 @@ pub(super) async fn scopes_are_apart(bed: &dyn Bed<dyn LedgerStore>) -> Checked 
     let mut seqs = Vec::new();
     for scope in &scopes {
         let mut paid = pay("k", "-", "a", "1", None)?;
-        paid.key.scope = scope.clone();
+        paid.key = ScopedKey::new(scope.clone(), "k".parse()?);
         seqs.extend(done(&*ledger, vec![paid]).await?.iter().map(|stored| stored.record.seq));
     }
     assert_eq!(seqs, [2, 3, 4, 5]);
     let ledger = bed.reopen(ledger).await?;
     for (scope, seq) in scopes.into_iter().zip(seqs) {
-        let found = ledger.record_by_key(&ScopedKey { scope, key: "k".parse()? }).await?;
+        let found = ledger.record_by_key(&ScopedKey::new(scope, "k".parse()?)).await?;
         assert_eq!(found.map(|stored| stored.record.seq), Some(seq));
     }
-    let other = ScopedKey { scope: KeyScope::User("eve".into()), key: "k".parse()? };
+    let other = ScopedKey::new(KeyScope::User("eve".into()), "k".parse()?);
     assert!(ledger.record_by_key(&other).await?.is_none());
     Ok(())
 }

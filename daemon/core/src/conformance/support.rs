@@ -96,7 +96,7 @@ pub(super) fn noted(name: &str, kind: AccessKind, network: &str, count: u64) -> 
         first_at: at(10),
         last_at: at(69),
     };
-    let key = ScopedKey { scope: KeyScope::System, key: name.parse()? };
+    let key = ScopedKey::new(KeyScope::System, name.parse()?);
     Ok(Command { key, action: Action::NoteAccess(access) })
 }
 

@@ -14,6 +14,7 @@ use crate::{
     cut::Cut,
     ids::TransactionId,
     journal::{AccessKind, genesis},
+    key::ScopedKey,
     ports::LedgerStore,
     time::Timestamp,
 };
@@ -263,7 +264,7 @@ pub(super) async fn what_became_of_access_is_kept_once(bed: &dyn Bed<dyn LedgerS
     let ledger = bed.fresh("access").await?;
     let refused = |count| noted("n-1", AccessKind::SignInRefused, "203.0.113.0/24", count);
     let mut own = open("a", "EUR", "0")?;
-    own.key.key = "n-1".parse()?;
+    own.key = ScopedKey::new(own.key.scope().clone(), "n-1".parse()?);
     let others = vec![noted("n-2", AccessKind::Forbidden, "2001:db8::/64", 1)?, own, refused(37)?];
     let made = done(&*ledger, others).await?;
     assert_eq!(words(&commit(&*ledger, Mode::Continue, vec![refused(37)?]).await?), ["replayed"]);

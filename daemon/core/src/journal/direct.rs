@@ -27,8 +27,8 @@ pub(super) fn transaction(record: &Record, t: &Transaction) -> Vec<u8> {
         out.plain("}");
     }
     if let Some(scoped) = &record.key {
-        out.text(r#","key":"#, scoped.key.as_str());
-        match &scoped.scope {
+        out.text(r#","key":"#, scoped.key().as_str());
+        match scoped.scope() {
             KeyScope::Shared => out.plain(r#","key_scope":"shared""#),
             scope => out.text(r#","key_scope":"#, &scope.to_string()),
         }

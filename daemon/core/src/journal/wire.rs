@@ -137,8 +137,8 @@ pub(super) fn to_bytes(record: &Record) -> Vec<u8> {
         epoch: record.epoch,
         first_at: None,
         group: record.group.map(|part| WireGroup { index: part.index, size: part.size }),
-        key: record.key.as_ref().map(|scoped| scoped.key.clone()),
-        key_scope: record.key.as_ref().map(|scoped| scoped.scope.clone()),
+        key: record.key.as_ref().map(|scoped| scoped.key().clone()),
+        key_scope: record.key.as_ref().map(|scoped| scoped.scope().clone()),
         kind: record.event.kind().into(),
         label: None,
         last_at: None,
@@ -211,7 +211,7 @@ fn fill(wire: &mut WireRecord<'_>, event: &Event) {
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Record, RecordError> {
     let wire: WireRecord<'_> = serde_json::from_slice(bytes)?;
     let key = match (wire.key.clone(), wire.key_scope.clone()) {
-        (Some(key), Some(scope)) => Some(ScopedKey { scope, key }),
+        (Some(key), Some(scope)) => Some(ScopedKey::new(scope, key)),
         (None, None) => None,
         _ => return Err(RecordError::Field("key without key_scope")),
     };

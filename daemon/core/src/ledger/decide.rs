@@ -128,7 +128,7 @@ impl Decider {
         let mut seen = HashSet::new();
         let mut keys = commands.iter().map(|command| &command.key);
         if let Some(taken) = keys.find(|key| self.decision.state.keys.contains_key(*key) || !seen.insert(*key)) {
-            let refusal = Refusal::GroupPartlyApplied { key: taken.key.clone() };
+            let refusal = Refusal::GroupPartlyApplied { key: taken.key().clone() };
             return Ok(vec![Outcome::Refused(refusal); commands.len()]);
         }
         let mut undo = self.undo();

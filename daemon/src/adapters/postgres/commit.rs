@@ -148,7 +148,7 @@ impl Writer {
 
 impl PostgresLedger {
     pub(super) async fn commit_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
-        self.work(Work::Requests(requests)).await.map(|decision| decision.answers)
+        self.work(Work::Requests(requests)).await.map(|decision| self.recent.done_with(decision))
     }
 
     pub(super) async fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {

@@ -301,5 +301,5 @@ impl<'a> Rows<'a> {
 
 /// The full key, which stands beside a kept answer: its digest alone does not prove it.
 pub(super) fn answer_name(key: &ScopedKey) -> String {
-    format!("{} {}", key.scope, key.key)
+    format!("{} {}", key.scope(), key.key())
 }

@@ -63,7 +63,7 @@ fn transactions() -> Vec<Stored> {
             epoch: 2,
             recorded_at: Timestamp::from_micros(1_700_000_000_123_457),
             actor: if text.is_empty() { "alice".parse().unwrap() } else { Actor::system() },
-            key: (text != "plain").then(|| ScopedKey { scope, key: "pay-7".parse().unwrap() }),
+            key: (text != "plain").then(|| ScopedKey::new(scope, "pay-7".parse().unwrap())),
             request: None,
             group: None,
             event: Event::Transaction(transaction),

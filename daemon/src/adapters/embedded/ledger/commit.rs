@@ -57,7 +57,7 @@ impl FjallLedger {
         }
         self.write(store, &mut writer, &decision)?;
         self.options.clock.accept();
-        Ok(decision.answers)
+        Ok(self.recent.done_with(decision))
     }
 
     pub(super) fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
@@ -349,7 +349,7 @@ pub(super) fn account_key(id: &AccountId) -> Vec<u8> {
 
 /// The full key stands before the answer: its digest alone does not prove it.
 fn encode_answer(key: &ScopedKey, kept: &KeptAnswer) -> Vec<u8> {
-    let mut bytes = format!("{} {}\n", key.scope, key.key).into_bytes();
+    let mut bytes = format!("{} {}\n", key.scope(), key.key()).into_bytes();
     bytes.extend_from_slice(&encode_kept(kept));
     bytes
 }
@@ -383,7 +383,7 @@ impl Engine {
         let unreadable = || codec::damaged("a kept answer is unreadable");
         let split = row.iter().position(|byte| *byte == b'\n').ok_or_else(unreadable)?;
         let (name, body) = row.split_at_checked(split).ok_or_else(unreadable)?;
-        if *name != *format!("{} {}", key.scope, key.key).as_bytes() {
+        if *name != *format!("{} {}", key.scope(), key.key()).as_bytes() {
             return Err(codec::damaged("a kept answer has another key"));
         }
         let (content, outcomes) = decode_kept(body.get(1..).unwrap_or_default()).map_err(|_| unreadable())?;
