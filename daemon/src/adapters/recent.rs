@@ -1,8 +1,7 @@
 //! The last records, at hand and parsed: who keeps up with the journal shares them instead of reading and parsing
 //! them again, which would cost more than committing them did. Bounded by number and by bytes.
 //!
-//! Freeing thousands of records takes milliseconds, which the one writer need not spend between two commits: what it is done with
-//! is freed by whoever reads next, or by itself if nobody does.
+//! Freeing thousands of records takes milliseconds, which the one writer need not spend between two commits: another thread does.
 
 use std::{
     collections::VecDeque,
@@ -18,17 +17,10 @@ const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// A window that ends with the last record pushed; never with a gap in it.
 #[derive(Default)]
-pub(crate) struct Recent {
-    window: Mutex<Window>,
-    spent: Mutex<Vec<Spent>>,
-}
+pub(crate) struct Recent(Mutex<Window>);
 
-/// Something to be freed.
-type Spent = Box<dyn Send>;
-/// Most that wait to be freed.
-const MAX_SPENT: usize = 4;
-/// Fewer records are freed where they are.
-const FEW: usize = 100;
+/// Fewer records than this are freed where they are: another thread would cost more.
+const FEW: usize = 250;
 
 #[derive(Default)]
 struct Window {
@@ -56,7 +48,7 @@ impl Window {
 impl Recent {
     fn window(&self) -> MutexGuard<'_, Window> {
         // Nothing here panics half way; a poisoned window is a whole one.
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds records in order. What does not follow starts a new window.
@@ -68,35 +60,33 @@ impl Recent {
         }
         drop(window);
         if out.len() > FEW {
-            self.leave(out);
-        }
-    }
-
-    /// The answers of a decision that is committed, or was only asked for; the rest of it is freed.
-    pub(crate) fn done_with(&self, mut decision: Decision) -> Vec<Answer> {
-        let answers = std::mem::take(&mut decision.answers);
-        if decision.records.len() > FEW {
-            self.leave(decision);
-        }
-        answers
-    }
-
-    /// Leaves something to be freed by whoever reads next.
-    fn leave(&self, what: impl Send + 'static) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.len() < MAX_SPENT {
-            spent.push(Box::new(what));
+            free_elsewhere(out);
         }
     }
 
     /// The records behind `after`, at most `limit`; none if the first of them is not here.
     pub(crate) fn behind(&self, after: u64, limit: usize) -> Option<Vec<Arc<Stored>>> {
-        drop(std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner)));
         let window = self.window();
         let first = window.records.front()?.record.seq;
         let skip = after.checked_add(1)?.checked_sub(first)?;
         let skip = usize::try_from(skip).ok().filter(|skip| *skip < window.records.len())?;
         Some(window.records.iter().skip(skip).take(limit).cloned().collect())
+    }
+}
+
+/// The answers of a decision that is committed, or was only asked for; the rest of it is freed.
+pub(crate) fn done_with(mut decision: Decision) -> Vec<Answer> {
+    let answers = std::mem::take(&mut decision.answers);
+    if decision.records.len() > FEW {
+        free_elsewhere(decision);
+    }
+    answers
+}
+
+fn free_elsewhere(what: impl Send + 'static) {
+    // Outside of a runtime (an opening store, a restore) it is freed here.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        drop(runtime.spawn_blocking(move || drop(what)));
     }
 }
 

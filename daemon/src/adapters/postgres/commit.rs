@@ -39,6 +39,7 @@ use super::{
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
     write::{Journal, Rows, answer_name},
 };
+use crate::adapters::recent::done_with;
 
 /// Accounts the writer keeps; about 250 bytes each.
 pub(super) const CACHED_ACCOUNTS: usize = 60_000;
@@ -148,7 +149,7 @@ impl Writer {
 
 impl PostgresLedger {
     pub(super) async fn commit_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
-        self.work(Work::Requests(requests)).await.map(|decision| self.recent.done_with(decision))
+        self.work(Work::Requests(requests)).await.map(done_with)
     }
 
     pub(super) async fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
