@@ -1,14 +1,12 @@
 //! The last records, at hand and parsed: who keeps up with the journal shares them instead of reading and parsing
 //! them again, which would cost more than committing them did. Bounded by number and by bytes.
-//!
-//! Freeing thousands of records takes milliseconds, which the one writer need not spend between two commits: another thread does.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use wallet_core::{journal::Stored, ledger::Decision, outcome::Answer};
+use wallet_core::journal::Stored;
 
 /// Most records: a few pages of a follower, and more than one commit.
 const MAX_RECORDS: usize = 6_000;
@@ -19,9 +17,6 @@ const MAX_BYTES: usize = 5 * 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Recent(Mutex<Window>);
 
-/// Fewer records than this are freed where they are: another thread would cost more.
-const FEW: usize = 250;
-
 #[derive(Default)]
 struct Window {
     records: VecDeque<Arc<Stored>>,
@@ -29,8 +24,7 @@ struct Window {
 }
 
 impl Window {
-    /// Adds a record; those that it pushes out go to `out`.
-    fn push(&mut self, record: &Arc<Stored>, out: &mut Vec<Arc<Stored>>) {
+    fn push(&mut self, record: &Arc<Stored>) {
         let follows = self.records.back().is_none_or(|last| last.record.seq.checked_add(1) == Some(record.record.seq));
         if !follows {
             *self = Self::default();
@@ -40,7 +34,6 @@ impl Window {
         while self.records.len() > MAX_RECORDS || self.bytes > MAX_BYTES {
             let Some(oldest) = self.records.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.bytes.len());
-            out.push(oldest);
         }
     }
 }
@@ -53,14 +46,9 @@ impl Recent {
 
     /// Adds records in order. What does not follow starts a new window.
     pub(crate) fn push(&self, records: &[Arc<Stored>]) {
-        let mut out = Vec::new();
         let mut window = self.window();
         for record in records {
-            window.push(record, &mut out);
-        }
-        drop(window);
-        if out.len() > FEW {
-            free_elsewhere(out);
+            window.push(record);
         }
     }
 
@@ -71,22 +59,6 @@ impl Recent {
         let skip = after.checked_add(1)?.checked_sub(first)?;
         let skip = usize::try_from(skip).ok().filter(|skip| *skip < window.records.len())?;
         Some(window.records.iter().skip(skip).take(limit).cloned().collect())
-    }
-}
-
-/// The answers of a decision that is committed, or was only asked for; the rest of it is freed.
-pub(crate) fn done_with(mut decision: Decision) -> Vec<Answer> {
-    let answers = std::mem::take(&mut decision.answers);
-    if decision.records.len() > FEW {
-        free_elsewhere(decision);
-    }
-    answers
-}
-
-fn free_elsewhere(what: impl Send + 'static) {
-    // Outside of a runtime (an opening store, a restore) it is freed here.
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        drop(runtime.spawn_blocking(move || drop(what)));
     }
 }
 

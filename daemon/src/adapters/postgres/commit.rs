@@ -39,7 +39,6 @@ use super::{
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
     write::{Journal, Rows, answer_name},
 };
-use crate::adapters::recent::done_with;
 
 /// Accounts the writer keeps; about 250 bytes each.
 pub(super) const CACHED_ACCOUNTS: usize = 60_000;
@@ -149,7 +148,7 @@ impl Writer {
 
 impl PostgresLedger {
     pub(super) async fn commit_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
-        self.work(Work::Requests(requests)).await.map(done_with)
+        self.work(Work::Requests(requests)).await.map(|decision| decision.answers)
     }
 
     pub(super) async fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {

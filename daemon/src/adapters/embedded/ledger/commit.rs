@@ -30,7 +30,6 @@ use super::{
     engine,
     search::MARK_EVERY,
 };
-use crate::adapters::recent::done_with;
 
 /// Longest wait for memory before a commit, and its steps: then the writing-out is asked for once more.
 const EASE: Duration = Duration::from_millis(250);
@@ -58,7 +57,7 @@ impl FjallLedger {
         }
         self.write(store, &mut writer, &decision)?;
         self.options.clock.accept();
-        Ok(done_with(decision))
+        Ok(decision.answers)
     }
 
     pub(super) fn preview_now(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
