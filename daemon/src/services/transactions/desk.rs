@@ -1,8 +1,11 @@
 //! The desk at which commits are made: by the writer's thread, or by a caller's own while there is nothing else to do.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
 };
 
 use tokio::{
@@ -46,6 +49,9 @@ pub(super) struct Desk {
     waiting: AtomicUsize,
     figures: Arc<figures::Commits>,
     freshening: Arc<Semaphore>,
+    /// Requests of the last commit: where there were several, several will come again, and one alone would have a sync of
+    /// its own that all could share.
+    last: AtomicUsize,
     /// Held while something is committed, so that what comes meanwhile is taken together behind it.
     turn: tokio::sync::Mutex<()>,
 }
@@ -57,6 +63,7 @@ impl Desk {
             cache,
             head,
             waiting: AtomicUsize::new(0),
+            last: AtomicUsize::new(0),
             figures: Arc::default(),
             freshening: Arc::new(Semaphore::new(MAX_FRESHENING)),
             turn: tokio::sync::Mutex::default(),
@@ -75,7 +82,8 @@ impl Desk {
     /// back. Nobody is woken then, which costs one client alone more than its own work does. One command only: what is
     /// decided behind another goes through the queue.
     pub(super) fn alone(self: &Arc<Self>, request: Request) -> Result<Result<Answer, SubmitError>, Request> {
-        let may_stay = request.commands.len() == 1
+        let may_stay = self.last.load(Ordering::Relaxed) <= 1
+            && request.commands.len() == 1
             && request.own_key.is_none()
             && self.ledger.keeps_its_thread()
             // The thread's other tasks go on in another one.
@@ -90,6 +98,7 @@ impl Desk {
     async fn commit(self: &Arc<Self>, requests: Vec<Request>, trace: &mut CommitTrace) -> Done {
         let commands = requests.iter().map(|request| request.commands.len()).sum();
         let _under_way = UnderWay { desk: self, commands };
+        self.last.store(requests.len(), Ordering::Relaxed);
         let begun = std::time::Instant::now();
         let answers = self.ledger.commit(&requests).instrument(trace.span()).await;
         trace.end(requests.len(), commands, answers.as_ref().err());
@@ -104,8 +113,11 @@ impl Desk {
         let commit = self.commit(vec![request], &mut trace);
         let done = tokio::task::block_in_place(|| Handle::current().block_on(commit));
         let (answer, told) = done.only();
-        // The caller has its answer first.
-        tokio::spawn(told);
+        let mut told = Box::pin(told);
+        // What is told within this process is told at once: a task for it would have to wake another thread.
+        if told.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            tokio::spawn(told);
+        }
         answer
     }
 }
