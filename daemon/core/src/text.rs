@@ -1,6 +1,6 @@
 //! Text that comes from outside: bounded, UTF-8, without control characters, stored as given.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -128,16 +128,23 @@ pub const MAX_METADATA_BYTES: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Metadata(Option<Arc<Facts>>);
 
-/// Never empty where it is kept.
-type Facts = BTreeMap<Box<str>, Box<str>>;
+/// Sorted by name, each name once; never empty where it is kept. Most have one or two: a tree would take a kilobyte.
+type Facts = [(Box<str>, Box<str>)];
 
 impl Metadata {
-    /// Checks and takes the given names and values.
+    /// Checks and takes the given names and values; of the same name the last counts.
     pub fn new<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, TextError> {
-        let mut map = Facts::new();
+        let taken = |(name, value): (N, V)| (name.as_ref().into(), value.as_ref().into());
+        Self::of(pairs.into_iter().map(taken).collect())
+    }
+
+    fn of(mut facts: Vec<(Box<str>, Box<str>)>) -> Result<Self, TextError> {
+        // Behind this the last of a name stands first.
+        facts.reverse();
+        facts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        facts.dedup_by(|(again, _), (name, _)| again == name);
         let mut bytes = 0_usize;
-        for (name, value) in pairs {
-            let (name, value) = (name.as_ref(), value.as_ref());
+        for (name, value) in &facts {
             let named = (1..=64).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
             if !named {
@@ -147,12 +154,11 @@ impl Metadata {
                 return Err(TextError::new("metadata value", "without control characters"));
             }
             bytes = bytes.saturating_add(name.len()).saturating_add(value.len());
-            map.insert(name.into(), value.into());
         }
-        if map.len() > MAX_METADATA_ENTRIES || bytes > MAX_METADATA_BYTES {
+        if facts.len() > MAX_METADATA_ENTRIES || bytes > MAX_METADATA_BYTES {
             return Err(TextError::new("metadata", "at most 32 entries and 4096 bytes"));
         }
-        Ok(Self((!map.is_empty()).then(|| Arc::new(map))))
+        Ok(Self((!facts.is_empty()).then(|| facts.into())))
     }
 
     /// True if there is none.
@@ -167,7 +173,9 @@ impl Metadata {
 
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.as_ref()?.get(name).map(|value| &**value)
+        let facts = self.0.as_ref()?;
+        let found = facts.binary_search_by(|(there, _)| (**there).cmp(name)).ok()?;
+        facts.get(found).map(|(_, value)| &**value)
     }
 }
 
@@ -179,8 +187,22 @@ impl Serialize for Metadata {
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let map = Facts::deserialize(from)?;
-        Self::new(map).map_err(serde::de::Error::custom)
+        struct Visit;
+        impl<'de> serde::de::Visitor<'de> for Visit {
+            type Value = Vec<(Box<str>, Box<str>)>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut facts = Vec::new();
+                while let Some(fact) = map.next_entry()? {
+                    facts.push(fact);
+                }
+                Ok(facts)
+            }
+        }
+        let facts = from.deserialize_map(Visit)?;
+        Self::of(facts).map_err(serde::de::Error::custom)
     }
 }
 
@@ -203,5 +225,14 @@ mod tests {
         assert!(Metadata::new([("a", "x\0")]).is_err());
         assert!(Metadata::new([("a", "x".repeat(5000))]).is_err());
         assert!(Metadata::new((0..33).map(|i| (format!("n{i}"), "v"))).is_err());
+    }
+
+    #[test]
+    fn metadata_is_sorted_and_of_the_same_name_the_last_counts() {
+        let facts = Metadata::new([("b", "1"), ("a", "2"), ("b", "3")]).unwrap();
+        assert_eq!(facts.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "3")]);
+        assert_eq!((facts.get("a"), facts.get("b"), facts.get("c")), (Some("2"), Some("3"), None));
+        assert_eq!(serde_json::from_str::<Metadata>(r#"{"b":"1","a":"2","b":"3"}"#).unwrap(), facts);
+        assert!(Metadata::new([("", ""); 0]).unwrap().is_empty());
     }
 }
