@@ -31,8 +31,8 @@ mod embedded {
 const STORE: &str = "audit store";
 
 /// Records are appended: a large page holds some forty of them, and is written with two calls and copied with two more. The
-/// log may grow to 32 MB before it is copied.
-const TUNING: Tuning = Tuning { page_bytes: 32_768, writer_kib: 8192, reader_kib: 2048, checkpoint_pages: 1000 };
+/// log may grow to 32 MB before it is copied. The writer keeps what one transaction changes and reads nothing else again.
+const TUNING: Tuning = Tuning { page_bytes: 32_768, writer_kib: 4096, reader_kib: 2048, checkpoint_pages: 1000 };
 
 const COLUMNS: &str = "seq, hash, bytes, trace";
 

@@ -189,6 +189,8 @@ fn connect(path: &Path, access: OpenFlags, cache_kib: u32) -> rusqlite::Result<C
 fn prepare_writer(writer: &Connection, tuning: Tuning) -> rusqlite::Result<()> {
     writer.pragma_update(None, "page_size", tuning.page_bytes)?;
     writer.pragma_update(None, "journal_mode", "wal")?;
+    // Once more: a new file had pages of another size until here, and SQLite counts its cache in pages.
+    writer.pragma_update(None, "cache_size", -i64::from(tuning.writer_kib))?;
     writer.pragma_update(None, "synchronous", "full")?;
     writer.pragma_update(None, "foreign_keys", true)?;
     writer.pragma_update(None, "wal_autocheckpoint", tuning.checkpoint_pages)?;
