@@ -6,14 +6,17 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use quick_cache::unsync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, UnitWeighter,
+    unsync::{Cache, DefaultLifecycle},
+};
 use wallet_core::{
     ids::WalletId,
     ports::{BalanceCache, CachePosition, CachedBalance, StoreError},
     time::Timestamp,
 };
 
-/// Most wallets remembered: some 20 MB.
+/// Most wallets remembered: some 15 MB.
 const MAX_WALLETS: usize = 100_000;
 
 /// The [`BalanceCache`] of one process.
@@ -50,7 +53,19 @@ impl MemoryCache {
     }
 
     fn with_wallets(wallets: usize) -> Self {
-        Self { inner: Mutex::new(Inner { balances: Cache::new(wallets), position: None, stamp: None }) }
+        // Without places for names that were here before, which take as much room as balances do.
+        let mut options = OptionsBuilder::new();
+        options.estimated_items_capacity(wallets).weight_capacity(wallets as u64).ghost_allocation(0.0);
+        let mut balances = options.build().map_or_else(
+            |_| Cache::new(wallets),
+            |options| {
+                let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+                Cache::with_options(options, UnitWeighter, hasher, lifecycle)
+            },
+        );
+        // All places at once: memory that is not written to yet takes none, and growing would take it twice.
+        balances.reserve(wallets);
+        Self { inner: Mutex::new(Inner { balances, position: None, stamp: None }) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

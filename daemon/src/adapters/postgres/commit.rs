@@ -40,8 +40,8 @@ use super::{
     write::{Journal, Rows, answer_name},
 };
 
-/// Accounts the writer keeps; about 250 bytes each.
-pub(super) const CACHED_ACCOUNTS: usize = 60_000;
+/// Accounts the writer keeps; about 400 bytes each.
+pub(super) const CACHED_ACCOUNTS: usize = 30_000;
 /// How often one commit is tried before its caller is told that the ledger is not available.
 const MAX_TRIES: u32 = 4;
 /// The first pause after a connection could not be had; it doubles up to [`MAX_PAUSE`]. Who comes within it is refused at once.
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     session: Option<Session>,
     /// The head behind this daemon's last commit, which what is kept here belongs to.
     seen: Option<Cut>,
-    accounts: quick_cache::unsync::Cache<AccountId, Account>,
+    accounts: quick_cache::unsync::Cache<AccountId, Box<Account>>,
     assets: Assets,
     /// Nobody else had written when this daemon committed last: what is kept need not be asked for again.
     alone: bool,
@@ -138,7 +138,7 @@ impl Writer {
     fn keep(&mut self, decision: &Decision) {
         for id in &decision.touched {
             if let Some(account) = decision.state.accounts.get(id) {
-                self.accounts.insert(id.clone(), account.clone());
+                self.accounts.insert(id.clone(), Box::new(account.clone()));
             }
         }
         self.assets = decision.state.assets.clone();
@@ -295,7 +295,7 @@ impl PostgresLedger {
         let mut at_hand: Vec<Account> = Vec::new();
         for id in &reads.needs.accounts {
             match writer.accounts.get(id).filter(|_| assumed) {
-                Some(account) => at_hand.push(account.clone()),
+                Some(account) => at_hand.push((**account).clone()),
                 None => asked.push(id.to_string()),
             }
         }

@@ -116,7 +116,7 @@ impl FjallLedger {
 
     /// An account as it is now, from memory if it is there.
     fn account_for(&self, store: &Engine, writer: &Writer, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let kept = self.behind.get(id).or_else(|| writer.accounts.get(id).cloned());
+        let kept = self.behind.get(id).or_else(|| writer.accounts.get(id).map(|account| (**account).clone()));
         match kept {
             Some(account) => Ok(Some(account)),
             None => store.account(id),
@@ -151,7 +151,7 @@ impl FjallLedger {
         }
         writer.tail.add(&rows.journal);
         for account in self.behind.done(due) {
-            writer.accounts.insert(account.id.clone(), account);
+            writer.accounts.insert(account.id.clone(), Box::new(account));
         }
         if decision.records.iter().any(|stored| matches!(stored.record.event, Event::AssetRegistered(_))) {
             self.set_assets(decision.state.assets.clone());

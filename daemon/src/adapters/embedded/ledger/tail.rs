@@ -19,6 +19,8 @@ use super::{STORE, codec, io};
 
 /// Bytes of one file before the other takes over: more than a store's block can hold.
 const FILE_BYTES: u64 = 8 << 20;
+/// Most bytes of one write: few calls, and little memory beside the rows.
+const WRITE_BYTES: usize = 256 << 10;
 const NAMES: [&str; 2] = ["a", "b"];
 
 pub(super) struct Tail {
@@ -68,29 +70,33 @@ impl Tail {
 
     /// Adds journal rows. Failing here loses nothing: the store has them.
     pub(super) fn add(&mut self, rows: &[UserValue]) {
-        let mut bytes = Vec::with_capacity(rows.iter().map(|row| row.len() + 4).sum());
-        for row in rows {
-            bytes.extend_from_slice(&u32::try_from(row.len()).unwrap_or_default().to_be_bytes());
-            bytes.extend_from_slice(row);
-        }
-        if let Err(error) = self.write(&bytes) {
+        if let Err(error) = self.write(rows) {
             tracing::warn!(%error, "the ledger's tail file could not be written; the ledger itself is complete");
             self.file = None;
             self.written = FILE_BYTES;
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&mut self, rows: &[UserValue]) -> std::io::Result<()> {
         if self.written >= FILE_BYTES || self.file.is_none() {
             let next = if self.file.is_some() { 1 - self.current } else { self.older() };
             let path = self.dir.join(NAMES.get(next).copied().unwrap_or_default());
             self.file = Some(OpenOptions::new().create(true).write(true).truncate(true).open(path)?);
             (self.current, self.written) = (next, 0);
         }
-        if let Some(file) = &mut self.file {
-            file.write_all(bytes)?;
-            self.written += bytes.len() as u64;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let whole: usize = rows.iter().map(|row| row.len() + 4).sum();
+        let mut bytes = Vec::with_capacity(whole.min(WRITE_BYTES));
+        for row in rows {
+            if bytes.len() + row.len() + 4 > WRITE_BYTES {
+                file.write_all(&bytes)?;
+                bytes.clear();
+            }
+            bytes.extend_from_slice(&u32::try_from(row.len()).unwrap_or_default().to_be_bytes());
+            bytes.extend_from_slice(row);
         }
+        file.write_all(&bytes)?;
+        self.written += whole as u64;
         Ok(())
     }
 
