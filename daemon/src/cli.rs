@@ -11,6 +11,7 @@ use wallet_core::ports::StoreError;
 
 use crate::{
     adapters::{embedded::clock::SystemClock, schema::OpenError},
+    allocator,
     backup::{self, BackupError, Source},
     compose::{self, Opening},
     config::{Config, EXIT_CONFIGURATION, Environment, Flags, Loaded},
@@ -141,8 +142,11 @@ enum MigrateCommand {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    gateway::install_provider();
     let mut cli = Cli::parse();
+    if matches!(cli.command, Command::Serve { .. }) {
+        allocator::settle();
+    }
+    gateway::install_provider();
     if let Command::Serve { roles, listen, .. } = &mut cli.command {
         (cli.flags.roles, cli.flags.listen) = (roles.take(), listen.take());
     }
