@@ -18,6 +18,15 @@ const START: Duration = Duration::from_secs(20);
 /// How long it may take to stop before it is killed.
 const STOP: Duration = Duration::from_secs(10);
 
+/// How long it may take to come to rest.
+const REST: Duration = Duration::from_secs(30);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+/// So many looks one after the other must find it at rest.
+const STILL: u32 = 5;
+/// Processor time between two looks that is still rest, in milliseconds: what its timers take.
+const IDLE_MS: u64 = 10;
+
 /// Lines of a daemon's log that are shown when it ended by itself.
 const LOG_LINES: usize = 20;
 /// The unit of processor times in `/proc`: hundredths of a second, on every Linux.
@@ -128,6 +137,19 @@ impl Daemon {
     /// Its memory now and at most, in KiB.
     pub fn memory(&self) -> (Option<u64>, Option<u64>) {
         memory(self.pid)
+    }
+
+    /// Waits until it is at rest: what was loaded is written out and merged, and whatever follows it has caught up. One that
+    /// works for others as well is not waited for longer than [`REST`].
+    pub async fn at_rest(&self) {
+        let until = Instant::now() + REST;
+        let (mut still, mut before) = (0, self.cpu_ms());
+        while still < STILL && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+            let now = self.cpu_ms();
+            still = if now.zip(before).is_some_and(|(now, before)| now <= before + IDLE_MS) { still + 1 } else { 0 };
+            before = now;
+        }
     }
 }
 

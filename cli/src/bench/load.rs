@@ -1,6 +1,11 @@
 //! What scenarios find in the ledger: wallets, and rows in batches.
 
-use std::{collections::BTreeMap, fmt::Write as _, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
 
 use wallet_api::types::Status;
 
@@ -15,6 +20,7 @@ pub const OPENED: &str = "2010-01-01T00:00:00Z";
 /// A daemon to fill.
 pub struct Loader {
     wire: Wire,
+    socket: PathBuf,
     /// In front of every wallet and key, so that a running daemon can be measured again.
     pub name: String,
     flight: Flight,
@@ -36,7 +42,13 @@ impl Loader {
     /// Connects.
     pub async fn connect(socket: &Path, name: String, flight: Flight) -> Result<Self, CliError> {
         let wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
-        Ok(Self { wire, name, flight, keys: 0 })
+        Ok(Self { wire, socket: socket.to_owned(), name, flight, keys: 0 })
+    }
+
+    /// Connects anew: the daemon closes a connection that was not used while something long was measured.
+    pub async fn again(&mut self) -> Result<(), CliError> {
+        self.wire = Wire::connect(&self.socket).await.map_err(|error| broken(&error))?;
+        Ok(())
     }
 
     /// The name of a wallet.

@@ -1,4 +1,4 @@
-//! Balances at random past moments, as known at random cuts, in four shapes of history.
+//! Balances at random past moments, as known at random cuts, in four shapes of history; read once what was loaded is merged.
 
 use std::{path::Path, time::Instant};
 

@@ -208,6 +208,7 @@ impl Run<'_> {
         }
         if self.wants(Scenario::Report) {
             self.note("wallets for the report");
+            self.loader.again().await?;
             let measure = reports::all_wallets(&self.daemon.socket, &mut self.loader, self.args.wallets).await?;
             self.add(measure)?;
         }
@@ -373,7 +374,10 @@ impl Run<'_> {
         for &entries in &self.args.entries {
             for shape in Shape::ALL {
                 self.note(&format!("{shape:?}, {entries} entries"));
+                self.loader.again().await?;
                 let history = points::history(&mut self.loader, shape, entries, &self.ctx.flight).await?;
+                // What is asked is how long looking up takes, not beside what it is done.
+                self.daemon.at_rest().await;
                 for readers in READERS {
                     let before = self.daemon.cpu_ms();
                     let measure =
