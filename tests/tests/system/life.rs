@@ -205,3 +205,19 @@ fn a_request_that_waits_too_long_to_come_does_not_keep_others_out() {
     world.ctl("daemon status").ok();
     drop(idle);
 }
+
+#[test]
+fn memory_that_was_given_back_is_kept_as_briefly_as_the_daemon_or_its_environment_says() {
+    let kept = |pid: u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let of = |variable: &[u8]| variable.strip_prefix(b"MIMALLOC_PURGE_DELAY=").map(<[u8]>::to_vec);
+        environment.split(|byte| *byte == 0).find_map(of)
+    };
+    let mut world = World::new();
+    let daemon = world.daemon();
+    assert_eq!(kept(daemon.pid()).as_deref(), Some(&b"100"[..]));
+    assert_eq!(std::fs::read_to_string(format!("/proc/{}/comm", daemon.pid())).unwrap().trim(), "walletd");
+    assert_eq!(daemon.stop(), 0);
+    world.add("MIMALLOC_PURGE_DELAY", "7");
+    assert_eq!(kept(world.daemon().pid()).as_deref(), Some(&b"7"[..]));
+}
