@@ -31,6 +31,9 @@ const MAX_FRESHENING: usize = 4;
 /// How often a commit lets others go first, at most, and for how long in all: on a busy machine one turn of the others takes
 /// milliseconds.
 const MAX_YIELDS: usize = 16;
+/// Requests of a commit from which on others are let go first. A few gain less by sharing than they lose where some other
+/// program takes the processor for its whole turn.
+const CROWD: usize = 16;
 const MAX_YIELDING: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A request in the queue.
@@ -148,6 +151,9 @@ impl Writer {
     /// much as ten transfers whatever is in it. No time is waited: others only have the processor where they wait for it, and
     /// as soon as nothing has come meanwhile it goes on.
     fn gather(&self) {
+        if self.desk.last.load(Ordering::Relaxed) < CROWD {
+            return;
+        }
         let begun = std::time::Instant::now();
         let mut waiting = self.queue.len();
         for _ in 0..MAX_YIELDS {
