@@ -165,6 +165,78 @@ async fn a_commit_whose_answer_is_lost_is_looked_up() {
     server.clean().await;
 }
 
+/// Commits often enough that the next commits are guessed.
+async fn warm(ledger: &PostgresLedger, name: &str) -> usize {
+    let mut happened = 0;
+    // A wrong guess before this one makes cautious for a while.
+    for number in 0..20 {
+        let came = ledger.commit(&[faults::deposit(&format!("warm-{name}-{number}"), "w0")]).await.unwrap();
+        happened += faults::happened(&came);
+    }
+    happened
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_alone_commits_in_one_round_trip() {
+    let Some(server) = server() else { return };
+    let database = server.database().await;
+    let direct = Bank::open(&server.connection(&database)).await;
+    let proxy = Proxy::to(&server).await;
+    let ledger = PostgresLedger::open(&server.by(&database, &proxy), "unused".into(), clock()).await.unwrap();
+    let mut happened = faults::happened(&ledger.commit(&[faults::many(99, 20)]).await.unwrap());
+    happened += warm(&ledger, "a").await;
+    let before = proxy.begun();
+    assert_eq!(warm(&ledger, "b").await, 20);
+    let many: Vec<_> = (0..5).map(|number| faults::many(100 + number, 90)).collect();
+    happened += 20 + faults::happened(&ledger.commit(&many).await.unwrap());
+    assert_eq!(proxy.begun(), before, "transactions were begun for what could be guessed");
+    // Repeated, refused, and of nobody: said right, the long way.
+    let again = ledger.commit(&[faults::deposit("warm-b-3", "w0"), faults::deposit("new", "w1")]).await.unwrap();
+    assert_eq!(faults::happened(&again), 1, "{again:?}");
+    happened += 1 + warm(&ledger, "c").await;
+    let refused = ledger.commit(&[faults::too_much("refused")]).await.unwrap();
+    assert_eq!(faults::happened(&refused), 0, "{refused:?}");
+    assert!(proxy.begun() > before);
+    // Another daemon writes in between, every third time.
+    for round in 0..60 {
+        let by = if round % 3 == 2 { &*direct.ledger } else { &ledger };
+        happened += faults::happened(&by.commit(&[faults::opposite(1, round)]).await.unwrap());
+    }
+    direct.sound(&server, happened).await;
+    drop((ledger, direct));
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guessed_commit_whose_answer_is_lost_is_looked_up_and_never_comes_late() {
+    let Some(server) = server() else { return };
+    let database = server.database().await;
+    let direct = Bank::open(&server.connection(&database)).await;
+    let proxy = Proxy::to(&server).await;
+    let ledger = PostgresLedger::open(&server.by(&database, &proxy), "unused".into(), clock()).await.unwrap();
+    let mut happened = 0;
+    for (name, cut) in [("a", Cut::BehindCommit), ("b", Cut::BeforeCommit), ("c", Cut::LongAfter)] {
+        happened += warm(&ledger, name).await;
+        let begun = proxy.begun();
+        assert_eq!(
+            faults::happened(&ledger.commit(&[faults::deposit(&format!("{name}-guessed"), "w0")]).await.unwrap()),
+            1
+        );
+        assert_eq!(proxy.begun(), begun, "{name}: it was not guessed");
+        proxy.cut(cut);
+        let came = ledger.commit(&[faults::deposit(name, "w0")]).await.unwrap();
+        assert_eq!(faults::happened(&came), 1, "{name}");
+        assert!(!proxy.is_armed(), "{name}: the way was cut");
+        happened += 2;
+    }
+    // What was held back has come by now.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    happened += warm(&ledger, "last").await;
+    direct.sound(&server, happened).await;
+    drop((ledger, direct));
+    server.clean().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
     let Some(server) = server() else { return };

@@ -13,14 +13,17 @@ use wallet_core::{
     cut::Cut,
     ids::WalletId,
     money::Balance,
-    ports::{Axis, BalanceCache, CachePosition, Clock, EntryQuery, LedgerStore, Posted},
+    ports::{Axis, BalanceCache, CachePosition, Clock, EntryQuery, Known, LedgerStore, Look, Posted},
     time::{
         Timestamp,
         calendar::{Bound, Every, Point, Zone, closes},
     },
 };
 
-use super::{ServiceError, moments::Moments};
+use super::{
+    ServiceError,
+    moments::{Moments, asked, there},
+};
 use crate::{metrics::figures::CacheReads, telemetry::within};
 
 /// How long an answer about the cache's age is used: it adds to the age that is told.
@@ -127,6 +130,21 @@ pub struct StatementCursor {
 /// When the cache was asked for what its followers noted last, and what it said.
 type Stamp = (Instant, Option<(CachePosition, Timestamp)>);
 
+/// What the ledger says to a question, and the moment it is for.
+struct Seen {
+    look: Look,
+    at: Timestamp,
+}
+
+/// The account of a wallet that was open at a cut.
+fn known_by(account: Option<Account>, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
+    let account = account.ok_or_else(|| ServiceError::unknown_wallet(wallet))?;
+    if account.opened_seq > cut.seq {
+        return Err(ServiceError::not_known_yet(wallet, cut.seq, account.opened_seq));
+    }
+    Ok(account)
+}
+
 /// The Balance Service.
 #[derive(Clone)]
 pub struct Balances {
@@ -148,12 +166,7 @@ impl Balances {
     }
 
     async fn account(&self, wallet: &WalletId, cut: Cut) -> Result<Account, ServiceError> {
-        let account = within("ledger.account", self.ledger.account(wallet)).await?;
-        let account = account.ok_or_else(|| ServiceError::unknown_wallet(wallet))?;
-        if account.opened_seq > cut.seq {
-            return Err(ServiceError::not_known_yet(wallet, cut.seq, account.opened_seq));
-        }
-        Ok(account)
+        known_by(within("ledger.account", self.ledger.account(wallet)).await?, wallet, cut)
     }
 
     /// A wallet's balance.
@@ -173,9 +186,8 @@ impl Balances {
                 return Ok(found);
             }
         }
-        let zone = Moments::zone(question.tz)?;
-        let present = self.moments.present().await?;
-        let cut = self.moments.cut(&present, question.known_at, &zone).await?;
+        let seen = self.seen(wallet, question).await?;
+        let (cut, at) = (seen.look.cut, seen.at);
         if question.min_seq.is_some_and(|min| min > cut.seq) {
             let detail = format!(
                 "record {} is not there yet: the last one is {}",
@@ -184,19 +196,40 @@ impl Balances {
             );
             return Err(ServiceError::invalid("invalid_request", detail));
         }
-        let at = present.instant(question.at, Bound::Close, &zone)?;
-        let account = self.account(wallet, cut).await?;
+        let account = known_by(seen.look.account, wallet, cut)?;
+        let balance = seen.look.balance.unwrap_or(Balance::zero(account.scale()));
         let opened = account.opened_at <= at;
-        // The running balance is the answer when nothing newer than the cut is in it and nothing it holds counts later.
-        let running = account.seq <= cut.seq && question.at.is_none();
-        let balance = if running {
-            account.balance
-        } else {
-            self.at(&account, &[at], cut.seq).await?.pop().unwrap_or(Balance::zero(account.scale()))
-        };
         let (seq, epoch, cut) = (cut.seq, cut.epoch, Some(cut));
         let (wallet, asset) = (wallet.clone(), account.asset);
         Ok(BalanceAt { wallet, asset, balance, at, opened, seq, epoch, cut, cached_age: None })
+    }
+
+    /// Asks the ledger once: for the moments as this machine's clock has them. Only if the last record is ahead of the
+    /// clock, and that makes them others, is it asked again.
+    async fn seen(&self, wallet: &WalletId, question: &Question<'_>) -> Result<Seen, ServiceError> {
+        let zone = Moments::zone(question.tz)?;
+        let resolve = |now| asked(question.at, question.known_at, &zone, now);
+        let clock = self.clock.now();
+        if let Ok(wanted) = resolve(clock) {
+            let look = self.look(wallet, wanted).await?;
+            let now = clock.max(look.head.recorded_at);
+            if now == clock || resolve(now).is_ok_and(|again| again == wanted) {
+                return Ok(Seen { look, at: wanted.0.unwrap_or(now) });
+            }
+        }
+        let present = self.moments.present().await?;
+        let wanted = resolve(present.now)?;
+        let look = self.look(wallet, wanted).await?;
+        let now = present.now.max(look.head.recorded_at);
+        Ok(Seen { look, at: wanted.0.unwrap_or(now) })
+    }
+
+    async fn look(&self, wallet: &WalletId, (at, known): (Option<Timestamp>, Known)) -> Result<Look, ServiceError> {
+        let look = within("ledger.look", self.ledger.look(wallet, at, known)).await?;
+        if let Known::At(seq) = known {
+            there(seq, look.head)?;
+        }
+        Ok(look)
     }
 
     async fn at(&self, account: &Account, times: &[Timestamp], known: u64) -> Result<Vec<Balance>, ServiceError> {
@@ -379,3 +412,6 @@ impl Balances {
         earlier.unwrap_or(zero).plus(of_time).ok_or_else(ServiceError::range)
     }
 }
+
+#[cfg(test)]
+mod tests;

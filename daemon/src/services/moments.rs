@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wallet_core::{
     cut::Cut,
-    ports::{Clock, LedgerStore},
+    ports::{Clock, Known, LedgerStore},
     time::{
         Timestamp,
         calendar::{Bound, Moment, Zone},
@@ -37,6 +37,36 @@ impl Present {
             None => Ok(self.now),
         }
     }
+}
+
+/// What a moment and a cut, as written, ask for while `now` is the present. The moment is none if none is written.
+pub fn asked(
+    at: Option<&str>,
+    known_at: Option<&str>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<(Option<Timestamp>, Known), ServiceError> {
+    let known = known_at.map_or(Ok(Known::Head), |text| known(text, zone, now))?;
+    let at =
+        at.map(|text| Ok::<_, ServiceError>(text.parse::<Moment>()?.resolve(Bound::Close, zone, now)?)).transpose()?;
+    Ok((at, known))
+}
+
+/// A cut written as a seq, a date or an instant.
+fn known(text: &str, zone: &Zone, now: Timestamp) -> Result<Known, ServiceError> {
+    if !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(Known::At(text.parse().unwrap_or(u64::MAX)));
+    }
+    Ok(Known::By(text.parse::<Moment>()?.resolve(Bound::Close, zone, now)?))
+}
+
+/// Nobody knows a record that is not there yet.
+pub fn there(seq: u64, head: Cut) -> Result<(), ServiceError> {
+    if seq > head.seq {
+        let detail = format!("record {seq} is not there yet: the last one is {}", head.seq);
+        return Err(ServiceError::invalid("invalid_time", detail));
+    }
+    Ok(())
 }
 
 impl Moments {
@@ -77,15 +107,13 @@ impl Moments {
         let Some(text) = known_at else {
             return Ok(present.head);
         };
-        if !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit()) {
-            let seq = text.parse().unwrap_or(u64::MAX);
-            if seq > present.head.seq {
-                let detail = format!("record {text} is not there yet: the last one is {}", present.head.seq);
-                return Err(ServiceError::invalid("invalid_time", detail));
+        match known(text, zone, present.now)? {
+            Known::Head => Ok(present.head),
+            Known::At(seq) => {
+                there(seq, present.head)?;
+                Ok(self.ledger.cut_at(seq).await?)
             }
-            return Ok(self.ledger.cut_at(seq).await?);
+            Known::By(time) => Ok(self.ledger.cut_at_time(time).await?),
         }
-        let at = present.instant(Some(text), Bound::Close, zone)?;
-        Ok(self.ledger.cut_at_time(at).await?)
     }
 }

@@ -47,6 +47,11 @@ pub(crate) fn deposit(key: &str, to: &str) -> Request {
     request(vec![deposit_command(key, to, "1")])
 }
 
+/// A withdrawal of more than there is.
+pub(crate) fn too_much(key: &str) -> Request {
+    request(vec![pay(key, Some("w9"), None, "1000000")])
+}
+
 /// A transfer that some other client makes the other way round; large enough to be refused at times.
 pub(crate) fn opposite(client: u64, round: u64) -> Request {
     let (one, two) = (format!("w{}", client % 5), format!("w{}", client % 5 + 5));

@@ -71,11 +71,13 @@ impl Server {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     mode: Arc<AtomicU32>,
+    /// Transactions that were begun.
+    begun: Arc<AtomicU32>,
     listener: Option<JoinHandle<()>>,
     target: String,
 }
 
-/// What a proxy does with the next COMMIT.
+/// What a proxy does with what commits next.
 #[derive(Clone, Copy)]
 pub(crate) enum Cut {
     /// Nothing is cut.
@@ -84,12 +86,17 @@ pub(crate) enum Cut {
     BehindCommit = 1,
     /// It does not arrive.
     BeforeCommit = 2,
+    /// It arrives when whoever sent it has long given it up.
+    LongAfter = 3,
 }
+
+/// How long after: longer than a ledger looks for what became of it.
+const LONG: Duration = Duration::from_millis(1_500);
 
 impl Proxy {
     pub(crate) async fn to(server: &Server) -> Self {
         let target = server.host();
-        let mut proxy = Self { port: 0, mode: Arc::default(), listener: None, target };
+        let mut proxy = Self { port: 0, mode: Arc::default(), begun: Arc::default(), listener: None, target };
         proxy.up().await;
         proxy
     }
@@ -98,13 +105,13 @@ impl Proxy {
     pub(crate) async fn up(&mut self) {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
         self.port = listener.local_addr().unwrap().port();
-        let (mode, target) = (Arc::clone(&self.mode), self.target.clone());
+        let (mode, begun, target) = (Arc::clone(&self.mode), Arc::clone(&self.begun), self.target.clone());
         self.listener = Some(tokio::spawn(async move {
             // Going down aborts these as well.
             let mut links = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
                 let far = TcpStream::connect(&target).await.unwrap();
-                links.spawn(forward(near, far, Arc::clone(&mode)));
+                links.spawn(forward(near, far, Arc::clone(&mode), Arc::clone(&begun)));
             }
         }));
     }
@@ -117,7 +124,12 @@ impl Proxy {
         }
     }
 
-    /// Cuts the connection of the next COMMIT.
+    /// Transactions begun so far by a statement of their own.
+    pub(crate) fn begun(&self) -> u32 {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Cuts the connection of what commits next.
     pub(crate) fn cut(&self, cut: Cut) {
         self.mode.store(cut as u32, Ordering::SeqCst);
     }
@@ -128,30 +140,44 @@ impl Proxy {
     }
 }
 
-async fn forward(near: TcpStream, far: TcpStream, mode: Arc<AtomicU32>) {
+/// True if a chunk commits: by the word, or because it has a record in it and stands in no transaction.
+fn commits(bytes: &[u8], within: &mut bool) -> bool {
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    let ends = has(b"COMMIT\0");
+    *within = (*within || has(b"BEGIN\0")) && !has(b"ROLLBACK\0");
+    let commits = ends || (!*within && has(b"\"recorded_at\":"));
+    *within &= !ends;
+    commits
+}
+
+async fn forward(near: TcpStream, far: TcpStream, mode: Arc<AtomicU32>, begun: Arc<AtomicU32>) {
     let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
     // What comes back behind a commit that is being cut is lost.
     let deaf = AtomicBool::new(false);
     let out = async {
-        let mut chunk = vec![0; 1 << 16];
+        let (mut chunk, mut within) = (vec![0; 1 << 16], false);
         loop {
             let count = from_near.read(&mut chunk).await.unwrap_or(0);
             let bytes = &chunk[..count];
             if count == 0 {
-                return;
+                return None;
             }
-            let cut = if bytes.windows(7).any(|word| word == b"COMMIT\0") { mode.swap(0, Ordering::SeqCst) } else { 0 };
+            begun.fetch_add(u32::from(bytes.windows(6).any(|word| word == b"BEGIN\0")), Ordering::SeqCst);
+            let cut = if commits(bytes, &mut within) { mode.swap(0, Ordering::SeqCst) } else { 0 };
             if cut == Cut::BeforeCommit as u32 {
-                return;
+                return None;
+            }
+            if cut == Cut::LongAfter as u32 {
+                return Some(bytes.to_vec());
             }
             deaf.store(cut == Cut::BehindCommit as u32, Ordering::SeqCst);
             if to_far.write_all(bytes).await.is_err() {
-                return;
+                return None;
             }
             if cut == Cut::BehindCommit as u32 {
                 // Time for the server to do it.
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                return;
+                return None;
             }
         }
     };
@@ -160,15 +186,22 @@ async fn forward(near: TcpStream, far: TcpStream, mode: Arc<AtomicU32>) {
         loop {
             let count = from_far.read(&mut chunk).await.unwrap_or(0);
             if count == 0 {
-                return;
+                return None;
             }
             if deaf.load(Ordering::SeqCst) {
                 continue;
             }
             if to_near.write_all(&chunk[..count]).await.is_err() {
-                return;
+                return None;
             }
         }
     };
-    tokio::select! { () = out => {}, () = back => {} }
+    let late: Option<Vec<u8>> = tokio::select! { late = out => late, none = back => none };
+    if let Some(late) = late {
+        drop((from_near, to_near));
+        tokio::time::sleep(LONG).await;
+        drop(to_far.write_all(&late).await);
+        // Until the server has done with it.
+        drop(tokio::time::timeout(LONG, from_far.read(&mut [0; 1 << 10])).await);
+    }
 }

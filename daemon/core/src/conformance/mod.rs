@@ -122,6 +122,7 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     past::past_balances_are_sums_of_entries,
     past::past_balances_never_change,
     past::past_balances_outlive_a_restart,
+    past::a_look_is_what_the_single_questions_say,
     listing::entries_are_listed_in_every_order,
     listing::accounts_and_records_are_paged,
     listing::cuts_are_found_by_time,

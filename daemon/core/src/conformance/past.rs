@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use super::{
     Bed, Checked,
-    support::{Dice, Error, account, at, done, journal, legs, open, pay, sum, wallet},
+    support::{Dice, Error, account, at, commit, done, journal, legs, open, pay, sum, wallet},
 };
-use crate::{account::Account, ports::LedgerStore, time::Timestamp};
+use crate::{
+    account::Account,
+    command::{Action, Mode},
+    ports::{Known, LedgerStore, step_by_step},
+    time::Timestamp,
+};
 
 /// Places an entry may come late by.
 const LATE: u64 = 200;
@@ -150,6 +155,62 @@ pub(super) async fn past_balances_outlive_a_restart(bed: &dyn Bed<dyn LedgerStor
         assert_eq!(account.balance.units(), sum(&legs, Timestamp::MAX, u64::MAX));
         for known in [records.len() as u64, records.len() as u64 / 2] {
             compare(&*ledger, &account, &legs, &moments(&mut dice, 50), known).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Wallets so short that every cut and moment can be looked at: some entries late, some in a group; and one of 1970.
+async fn short(ledger: &dyn LedgerStore) -> Checked {
+    let mut old = open("old", "EUR", "unlimited")?;
+    if let Action::OpenWallet(opened) = &mut old.action {
+        opened.opened_at = Some(Timestamp::EPOCH);
+    }
+    done(ledger, vec![open("short", "EUR", "unlimited")?, old]).await?;
+    for (number, seconds) in [0, 40, 20, 10, 60, 60, 30].into_iter().enumerate() {
+        done(ledger, vec![pay(&format!("short-{number}"), "-", "short", "1.5", Some(at(seconds)))?]).await?;
+    }
+    let group: Result<Vec<_>, Error> =
+        (0..3).map(|part| pay(&format!("short-g-{part}"), "short", "-", "1", Some(at(25 + part)))).collect();
+    commit(ledger, Mode::Atomic, group?).await?;
+    for micros in [9, 6, 3, 7, 1] {
+        let when = Timestamp::EPOCH.plus_micros(micros);
+        done(ledger, vec![pay(&format!("old-{micros}"), "-", "old", "0.05", Some(when))?]).await?;
+    }
+    done(ledger, vec![pay("short-last", "-", "short", "7", Some(at(5)))?]).await?;
+    Ok(())
+}
+
+pub(super) async fn a_look_is_what_the_single_questions_say(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
+    let mut dice = Dice::new(4);
+    let empty = bed.fresh("looked at while empty").await?;
+    for known in [Known::Head, Known::At(0), Known::At(9), Known::By(at(0)), Known::By(Timestamp::MAX)] {
+        let look = empty.look(&wallet("nobody")?, None, known).await?;
+        assert_eq!((look.head, look.account, look.balance), (empty.head().await?, None, None));
+        assert_eq!(look.cut, look.head, "{known:?}");
+    }
+    let ledger = filled(bed, "looked at", &mut dice).await?;
+    short(&*ledger).await?;
+    let records = journal(&*ledger).await?;
+    let head = records.len() as u64;
+    let mut knowns =
+        vec![Known::Head, Known::At(0), Known::At(head), Known::By(Timestamp::MIN), Known::By(Timestamp::MAX)];
+    for stored in records.iter().rev().take(18).chain(records.iter().step_by(1_501)) {
+        let time = stored.record.recorded_at;
+        knowns.extend([Known::At(stored.record.seq), Known::By(time), Known::By(time.plus_micros(-1))]);
+    }
+    for name in SHAPES.into_iter().chain(["short", "old", "nobody"]) {
+        let id = wallet(name)?;
+        for known in &knowns {
+            let times = match name {
+                "short" => (-1..62).step_by(4).map(at).collect(),
+                "old" => (0..10).step_by(2).map(|micros| Timestamp::EPOCH.plus_micros(micros)).collect(),
+                _ => moments(&mut dice, 3),
+            };
+            for time in times.into_iter().map(Some).chain([None, Some(Timestamp::MAX)]) {
+                let right = step_by_step(&*ledger, &id, time, *known).await?;
+                assert_eq!(ledger.look(&id, time, *known).await?, right, "{name} at {time:?} as known at {known:?}");
+            }
         }
     }
     Ok(())

@@ -64,6 +64,30 @@ pub struct Page<T> {
     pub more: bool,
 }
 
+/// What a look at the past is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Everything there is.
+    Head,
+    /// What was there at this seq; all of a group or nothing of it.
+    At(u64),
+    /// What was recorded at or before this time; all of a group or nothing of it.
+    By(Timestamp),
+}
+
+/// A wallet at a moment as known at a cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// A head of the ledger since the question came; never before the cut.
+    pub head: Cut,
+    /// What was known.
+    pub cut: Cut,
+    /// The wallet's account as it stands, at the head or behind it; none if there is no such wallet.
+    pub account: Option<Account>,
+    /// Its balance at the moment, as known at the cut; none if there is no such wallet.
+    pub balance: Option<Balance>,
+}
+
 /// The ledger: journal, keys, accounts, entries. One total order, one writer at a time.
 ///
 /// Reads see committed state only, and every committed state they see is a prefix of the journal.
@@ -124,6 +148,12 @@ pub trait LedgerStore: Send + Sync {
     async fn balances_at(&self, account: &Account, times: &[Timestamp], known: u64)
     -> Result<Vec<Balance>, StoreError>;
 
+    /// A wallet's balance at a moment (none: behind every entry), as known at a cut. An engine for which a question is a
+    /// way to a server and back answers this in one.
+    async fn look(&self, wallet: &WalletId, at: Option<Timestamp>, known: Known) -> Result<Look, StoreError> {
+        step_by_step(self, wallet, at, known).await
+    }
+
     /// Entries of a wallet.
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError>;
 
@@ -135,4 +165,31 @@ pub trait LedgerStore: Send + Sync {
 
     /// The `@external` accounts, one an asset in use: minus what all wallets of the asset hold.
     async fn externals(&self) -> Result<Vec<Account>, StoreError>;
+}
+
+/// [`LedgerStore::look`] by the other questions, one after the other.
+pub async fn step_by_step<L: LedgerStore + ?Sized>(
+    ledger: &L,
+    wallet: &WalletId,
+    at: Option<Timestamp>,
+    known: Known,
+) -> Result<Look, StoreError> {
+    let head = ledger.head().await?;
+    let cut = match known {
+        Known::Head => head,
+        Known::At(seq) if seq >= head.seq => head,
+        Known::At(seq) => ledger.cut_at(seq).await?,
+        Known::By(time) if time >= head.recorded_at => head,
+        Known::By(time) => ledger.cut_at_time(time).await?,
+    };
+    let Some(account) = ledger.account(wallet).await? else {
+        return Ok(Look { head, cut, account: None, balance: None });
+    };
+    // The running balance is the answer when nothing newer than the cut is in it and nothing it holds counts later.
+    let balance = if at.is_none() && account.seq <= cut.seq {
+        Some(account.balance)
+    } else {
+        ledger.balances_at(&account, &[at.unwrap_or(Timestamp::MAX)], cut.seq).await?.pop()
+    };
+    Ok(Look { head, cut, account: Some(account), balance })
 }

@@ -21,7 +21,7 @@ pub use self::{
     clock::Clock,
     documents::{Document, Documents, FetchError},
     lease::Leases,
-    ledger::{Axis, EntryQuery, LedgerStore, Page, Posted},
+    ledger::{Axis, EntryQuery, Known, LedgerStore, Look, Page, Posted, step_by_step},
     limiter::{Rate, RateLimiter, Sharing, Take, Verdict},
     wallets::{WalletQuery, WalletRow, WalletState, WalletStore},
 };

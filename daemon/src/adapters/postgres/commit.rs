@@ -6,6 +6,8 @@
 //! 2. decided in memory ([`decision`]), then all rows by one statement a table, the clock row, commit: sent at once. Of a
 //!    large batch the first records are on their way while the rest is decided.
 //!
+//! Where the first round trip would bring nothing new, there is only one ([`super::guess`]).
+//!
 //! What certainly did not happen and may pass (the lock was not had in time, the connection was ended) is tried again a
 //! few times; without a connection the answer is `Unavailable` at once. When the answer to a commit is lost, the clock row
 //! is taken over a new connection, so the old transaction has ended, and the journal tells whether it happened.
@@ -35,6 +37,7 @@ use super::{
     codec::{Digest, integer},
     decision,
     errors::{self, damaged},
+    guess::ServerTime,
     rows,
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
     write::{Journal, Rows, answer_name},
@@ -53,11 +56,15 @@ const MAX_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Writer {
     session: Option<Session>,
     /// The head behind this daemon's last commit, which what is kept here belongs to.
-    seen: Option<Cut>,
-    accounts: quick_cache::unsync::Cache<AccountId, Box<Account>>,
-    assets: Assets,
+    pub(super) seen: Option<Cut>,
+    pub(super) accounts: quick_cache::unsync::Cache<AccountId, Box<Account>>,
+    pub(super) assets: Assets,
     /// Nobody else had written when this daemon committed last: what is kept need not be asked for again.
-    alone: bool,
+    pub(super) alone: bool,
+    /// The server's clock.
+    pub(super) time: Option<ServerTime>,
+    /// Commits that are not to be guessed.
+    pub(super) caution: u32,
     /// There was no connection: none is tried before this, and the pause after the next failure.
     down: Option<(Instant, Duration)>,
 }
@@ -75,8 +82,8 @@ enum Work<'a> {
 
 /// What a work has to read under the lock.
 #[derive(Default)]
-struct Reads {
-    needs: Needs,
+pub(super) struct Reads {
+    pub(super) needs: Needs,
     keys: Vec<Digest>,
     own_keys: Vec<Digest>,
     /// Own keys that others follow.
@@ -87,15 +94,16 @@ struct Reads {
 }
 
 /// Why one try did not end well.
-enum Failed {
+pub(super) enum Failed {
     /// It was decided that nothing is to happen; the connection is as good as before.
     Decided(StoreError),
     /// Certainly nothing happened.
     Certain(StoreError),
     /// Certainly nothing happened, and the next try may go through.
     Passing(StoreError),
-    /// The answer to this decision's commit was lost.
-    Unknown(Box<Decision>, StoreError),
+    /// The answer to this decision's commit was lost. A statement that may not have begun yet does nothing any more when the
+    /// server's clock is behind the time here.
+    Unknown(Box<Decision>, Option<Timestamp>, StoreError),
 }
 
 impl From<Broken> for Failed {
@@ -123,6 +131,8 @@ impl Writer {
             accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS),
             assets: Assets::default(),
             alone: false,
+            time: None,
+            caution: 0,
             down: None,
         }
     }
@@ -135,7 +145,7 @@ impl Writer {
     }
 
     /// Keeps what a commit left.
-    fn keep(&mut self, decision: &Decision) {
+    pub(super) fn keep(&mut self, decision: &Decision) {
         for id in &decision.touched {
             if let Some(account) = decision.state.accounts.get(id) {
                 self.accounts.insert(id.clone(), Box::new(account.clone()));
@@ -177,12 +187,12 @@ impl PostgresLedger {
                 }
                 Err(Failed::Certain(error)) => return Err(error),
                 Err(Failed::Passing(error)) => (error, None),
-                Err(Failed::Unknown(decision, error)) => (error, Some(decision)),
+                Err(Failed::Unknown(decision, until, error)) => (error, Some((decision, until))),
             };
             drop(session);
             writer.forget();
-            if let Some(decision) = lost
-                && self.settle(&mut writer, &decision, &why).await?
+            if let Some((decision, until)) = lost
+                && self.settle(&mut writer, &decision, until, &why).await?
             {
                 self.recent.push(&decision.records);
                 return Ok(*decision);
@@ -255,6 +265,11 @@ impl PostgresLedger {
         work: Work<'_>,
         reads: &Reads,
     ) -> Result<Decision, Failed> {
+        if let Work::Requests(requests) = work
+            && let Some(decision) = self.guess(writer, session, requests, reads).await?
+        {
+            return Ok(decision);
+        }
         let (state, now) = self.load(writer, session, reads).await?;
         let before: HashMap<_, _> = state.accounts.iter().map(|(id, account)| (id.clone(), account.version)).collect();
         let head = state.head;
@@ -274,12 +289,12 @@ impl PostgresLedger {
             return decided.map(|(made, _)| made).map_err(Failed::Decided);
         }
         let (decision, early) = decided?;
-        let rows = Rows::of(&decision, early, &before, head);
+        let rows = Rows::of(&decision, early, &before, &head);
         let done = session.round_behind(sent, Around::Commit, &rows.calls()).await;
         drop(rows);
         match done {
             Ok(_) => {}
-            Err(Broken::Unknown(error)) => return Err(Failed::Unknown(Box::new(decision), error)),
+            Err(Broken::Unknown(error)) => return Err(Failed::Unknown(Box::new(decision), None, error)),
             Err(other) => return Err(other.into()),
         }
         writer.keep(&decision);
@@ -306,11 +321,13 @@ impl PostgresLedger {
         let answers = also(&mut calls, !reads.own_keys.is_empty(), Ask::Answers, Some(&reads.own_keys));
         let answered = also(&mut calls, !reads.behind.is_empty(), Ask::Answered, Some(&reads.behind));
         let assets = also(&mut calls, !assumed, Ask::Assets, None);
+        let sent = Instant::now();
         let found = session.round(Around::Begin, &calls).await?;
         let of = |place: Option<usize>| place.and_then(|place| found.get(place)).map_or(&[] as &[Row], Vec::as_slice);
         let row = of(Some(0)).first().ok_or_else(|| damaged("it has no clock row"))?;
-        let head = rows::cut(row)?;
+        let head = rows::cut(row, 0)?;
         let now = self.trusted(rows::time(row, 4)?)?;
+        writer.time = Some(ServerTime::learn(writer.time, sent, now));
 
         writer.alone = writer.seen == Some(head);
         if !writer.alone {
@@ -377,20 +394,28 @@ impl PostgresLedger {
 
     /// Whether a commit whose answer was lost happened after all: looked up over a new connection under the clock row's lock,
     /// which the old transaction held until it ended. `Uncertain` when that cannot be found out in time.
-    async fn settle(&self, writer: &mut Writer, decision: &Decision, why: &StoreError) -> Result<bool, StoreError> {
+    async fn settle(
+        &self,
+        writer: &mut Writer,
+        decision: &Decision,
+        begun_by: Option<Timestamp>,
+        why: &StoreError,
+    ) -> Result<bool, StoreError> {
         let until = Instant::now() + self.limit;
         let mut pause = PAUSE;
         loop {
             let looked = match Session::open(&self.link, self.limit).await {
-                Ok(session) => arrived(&session, decision).await.map(|found| (session, found)),
+                Ok(session) => arrived(&session, decision, begun_by).await.map(|found| (session, found)),
                 Err(error) => Err(error),
             };
             match looked {
-                Ok((session, happened)) => {
+                Ok((session, Some(happened))) => {
                     tracing::warn!(happened, seq = decision.state.head.seq, %why, "the answer to a commit was lost; it was looked up");
                     writer.session = Some(session);
                     return Ok(happened);
                 }
+                Ok((_, None)) if Instant::now() + pause < until => tokio::time::sleep(pause).await,
+                Ok((_, None)) => return Err(StoreError::uncertain(STORE, why.to_string())),
                 Err(error) if Instant::now() + pause >= until => {
                     tracing::error!(%error, seq = decision.state.head.seq, "the answer to a commit was lost and cannot be looked up");
                     return Err(StoreError::uncertain(STORE, why.to_string()));
@@ -410,8 +435,12 @@ fn also<'a>(calls: &mut Vec<Call<'a>>, wanted: bool, ask: Ask, parameter: Option
     })
 }
 
-/// Looks, under the clock row's lock, whether a decision was committed.
-async fn arrived(session: &Session, decision: &Decision) -> Result<bool, StoreError> {
+/// Looks, under the clock row's lock, whether a decision was committed; none if it is not, but may be yet.
+async fn arrived(
+    session: &Session,
+    decision: &Decision,
+    begun_by: Option<Timestamp>,
+) -> Result<Option<bool>, StoreError> {
     let last = decision.records.last();
     let seq = vec![integer(last.map_or(0, |last| last.record.seq))];
     let kept: Vec<Digest> = decision.kept.last().iter().map(|(key, _)| Digest(key.digest())).collect();
@@ -422,9 +451,12 @@ async fn arrived(session: &Session, decision: &Decision) -> Result<bool, StoreEr
     ];
     let found = session.round(Around::Begin, &calls).await?;
     session.roll_back().await?;
-    let [_, records, answers] = found.as_slice() else { return Ok(false) };
-    match last {
-        Some(last) => Ok(rows::stored_all(records)?.iter().any(|stored| stored.hash == last.hash)),
-        None => Ok(!answers.is_empty()),
-    }
+    let [clock, records, answers] = found.as_slice() else { return Ok(Some(false)) };
+    let happened = match last {
+        Some(last) => rows::stored_all(records)?.iter().any(|stored| stored.hash == last.hash),
+        None => !answers.is_empty(),
+    };
+    let now = clock.first().map(|row| rows::time(row, 4)).transpose()?;
+    let may_come = !happened && begun_by.is_some_and(|by| now.is_none_or(|now| now <= by));
+    Ok((!may_come).then_some(happened))
 }

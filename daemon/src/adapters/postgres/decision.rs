@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Commands that are decided before their records are sent: enough that a statement for them costs little beside its rows.
-const PART: usize = 500;
+pub(super) const PART: usize = 500;
 
 /// A decision, and how many of its records were sent before it was whole. Entries never are: see [`super::write`].
 pub(super) type Decided = Result<(Decision, usize), StoreError>;

@@ -33,6 +33,11 @@ pub(super) fn store(error: Error) -> StoreError {
     if damage && *code != SqlState::INTERNAL_ERROR { damaged(error) } else { StoreError::unavailable(STORE, error) }
 }
 
+/// True if what was to be written contradicts what is there: a key twice, or our own assertion (a division by zero).
+pub(super) fn contradicts(error: &Error) -> bool {
+    error.code().is_some_and(|code| [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO].contains(code))
+}
+
 /// True if the same may well succeed at once: the server gave up for others' sake, or ended the connection.
 pub(super) fn passing(error: &Error) -> bool {
     let Some(code) = error.code() else { return true };

@@ -2,7 +2,7 @@
 //!
 //! One row, the clock, is the ledger's lock: whoever holds it is the only writer, so all daemons' batches are in one total
 //! order and accounts need no locks of their own. A commit is one transaction in two round trips of pipelined statements
-//! ([`commit`]); reads go over a bounded pool ([`read`], [`past`]). Plain SQL only: `migrations/postgres`.
+//! ([`commit`]), or in one where all is known ([`guess`]); reads go over a bounded pool ([`read`], [`past`]). Plain SQL only: `migrations/postgres`.
 //!
 //! What this daemon keeps in memory (accounts, assets, the last records) is used only while the clock row proves that
 //! nobody else has written. An error says whether the commit certainly did not happen ([`errors`]); a lost answer is
@@ -17,9 +17,11 @@ mod decision;
 mod draft;
 mod errors;
 mod facts;
+mod guess;
 mod head;
 mod leases;
 pub(crate) mod link;
+mod look;
 mod past;
 mod read;
 mod rows;

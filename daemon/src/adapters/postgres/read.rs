@@ -16,7 +16,7 @@ use wallet_core::{
     key::ScopedKey,
     money::Balance,
     outcome::Answer,
-    ports::{EntryQuery, LedgerStore, Page, Posted, StoreError},
+    ports::{EntryQuery, Known, LedgerStore, Look, Page, Posted, StoreError},
     time::Timestamp,
 };
 
@@ -24,6 +24,7 @@ use super::{
     PostgresLedger, STORE,
     codec::{Digest, integer},
     errors::{self, damaged, too_slow},
+    look::search,
     rows::{self, ACCOUNT, CLOCK, RECORD},
     session::Parameter,
 };
@@ -66,7 +67,7 @@ impl PostgresLedger {
     }
 
     /// The cut of the empty ledger.
-    fn start(&self) -> Cut {
+    pub(super) fn start(&self) -> Cut {
         Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: self.genesis }
     }
 
@@ -81,15 +82,8 @@ impl PostgresLedger {
 
     /// The last seq recorded at or before a time, 0 for none: a binary search, since time grows with seq.
     pub(super) async fn seq_at(&self, at: Timestamp) -> Result<u64, StoreError> {
-        const SEARCH: &str = "WITH RECURSIVE search (low, high) AS ( \
-                SELECT 0::int8, seq FROM clock \
-                UNION ALL \
-                SELECT CASE WHEN j.recorded_at <= $1 THEN middle ELSE low END, \
-                       CASE WHEN j.recorded_at <= $1 THEN high ELSE middle - 1 END \
-                FROM search CROSS JOIN LATERAL (SELECT low + (high - low + 1) / 2) AS m (middle) \
-                JOIN journal j ON j.seq = m.middle WHERE low < high) \
-            SELECT low FROM search WHERE low >= high";
-        let found = self.ask(SEARCH, &[&at.as_micros()]).await?;
+        let sql = ["WITH RECURSIVE ", &search("$1"), " SELECT low FROM search WHERE low >= high"].concat();
+        let found = self.ask(&sql, &[&at.as_micros()]).await?;
         rows::count(found.first().ok_or_else(|| damaged("a record is missing from the journal"))?, 0)
     }
 }
@@ -107,7 +101,7 @@ impl LedgerStore for PostgresLedger {
     async fn head(&self) -> Result<Cut, StoreError> {
         let question = async {
             let found = self.ask(&select(CLOCK, "FROM clock"), &[]).await?;
-            rows::cut(found.first().ok_or_else(|| damaged("it has no clock row"))?)
+            rows::cut(found.first().ok_or_else(|| damaged("it has no clock row"))?, 0)
         };
         self.head.ask(question).await
     }
@@ -198,6 +192,10 @@ impl LedgerStore for PostgresLedger {
         known: u64,
     ) -> Result<Vec<Balance>, StoreError> {
         self.past_balances(account, times, known).await
+    }
+
+    async fn look(&self, wallet: &WalletId, at: Option<Timestamp>, known: Known) -> Result<Look, StoreError> {
+        self.look_once(wallet, at, known).await
     }
 
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError> {

@@ -43,14 +43,19 @@ pub(super) fn money(row: &Row, column: usize, scale: u32) -> Result<Balance, Sto
     cell::<Numeric>(row, column)?.at(scale)
 }
 
-fn hash(row: &Row, column: usize) -> Result<Hash, StoreError> {
+pub(super) fn hash(row: &Row, column: usize) -> Result<Hash, StoreError> {
     let bytes: &[u8] = cell(row, column)?;
     bytes.try_into().map(Hash).map_err(|_| damaged("a hash has not 32 bytes"))
 }
 
-/// The clock row.
-pub(super) fn cut(row: &Row) -> Result<Cut, StoreError> {
-    Ok(Cut { epoch: count(row, 0)?, seq: count(row, 1)?, recorded_at: time(row, 2)?, hash: hash(row, 3)? })
+/// The clock row, from column `from` on.
+pub(super) fn cut(row: &Row, from: usize) -> Result<Cut, StoreError> {
+    Ok(Cut {
+        epoch: count(row, from)?,
+        seq: count(row, from + 1)?,
+        recorded_at: time(row, from + 2)?,
+        hash: hash(row, from + 3)?,
+    })
 }
 
 /// A record, from column `from` on.

@@ -140,6 +140,7 @@ struct Clock<'a> {
     recorded_at: i64,
     hash: &'a [u8],
     before: i64,
+    hash_before: &'a [u8],
 }
 
 impl<'a> Accounts<'a> {
@@ -170,7 +171,7 @@ impl<'a> Accounts<'a> {
 impl<'a> Rows<'a> {
     /// `early` records were sent before; `before` has the version of every account that was there, `head` is where the
     /// clock was.
-    pub(super) fn of(decision: &'a Decision, early: usize, before: &HashMap<AccountId, u64>, head: Cut) -> Self {
+    pub(super) fn of(decision: &'a Decision, early: usize, before: &HashMap<AccountId, u64>, head: &'a Cut) -> Self {
         let now = &decision.state.head;
         let mut rows = Self {
             journal: Journal::of(decision.records.get(early..).unwrap_or_default()),
@@ -187,6 +188,7 @@ impl<'a> Rows<'a> {
                 recorded_at: now.recorded_at.as_micros(),
                 hash: &now.hash.0,
                 before: integer(head.seq),
+                hash_before: &head.hash.0,
             },
             updates: 0,
         };
@@ -234,6 +236,18 @@ impl<'a> Rows<'a> {
                 Event::WalletOpened(_) | Event::Access(_) | Event::EpochRaised { .. } => {}
             }
         }
+    }
+
+    /// One statement for records, entries and accounts that were there, decided at a time.
+    pub(super) fn at_once<'b>(&'b self, now: &'b i64) -> Vec<Parameter<'b>> {
+        let c = &self.clock;
+        let mut all: Vec<Parameter<'b>> = Vec::with_capacity(29);
+        all.extend([&c.epoch as Parameter<'b>, &c.seq, &c.recorded_at, &c.hash, &c.before, &c.hash_before, now]);
+        all.extend(self.journal.parameters());
+        all.extend(self.entries.parameters());
+        let s = &self.set;
+        all.extend([&s.id as Parameter<'b>, &s.before, &s.balance, &s.version, &s.seq, &s.runs, &self.updates]);
+        all
     }
 
     /// The statements, in the order in which they are sent.
