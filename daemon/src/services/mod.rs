@@ -6,6 +6,7 @@ pub mod audit;
 pub mod balances;
 pub mod commits;
 mod error;
+mod freshen;
 pub mod identity;
 pub mod moments;
 mod pace;

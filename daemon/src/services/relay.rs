@@ -25,8 +25,8 @@ use crate::telemetry::{Step, follow};
 
 /// Without a notice, the ledger's head is looked at this often: other daemons commit to the same ledger.
 const POLL: Duration = Duration::from_millis(200);
-/// Least time between two pages that are not full.
-const GATHER: Duration = Duration::from_millis(5);
+/// Least time between two pages that are not full: on Kafka each is a transaction, and followers take none sooner.
+const GATHER: Duration = Duration::from_millis(10);
 /// The lease's name.
 const LEASE: &str = "relay";
 /// How long a lease lasts: a relay that was killed is followed by another after so long at most.

@@ -257,7 +257,10 @@ impl Transactions {
         let request = if before == 0 {
             match self.desk.alone(request) {
                 Ok(answer) => return answer,
-                Err(request) => request,
+                Err(request) => match self.desk.alone_afar(request).await {
+                    Ok(answer) => return answer,
+                    Err(request) => request,
+                },
             }
         } else {
             request

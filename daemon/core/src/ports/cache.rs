@@ -37,6 +37,11 @@ pub struct CachePosition {
 /// forget apart; then each part keeps this promise by itself.
 #[async_trait]
 pub trait BalanceCache: Send + Sync {
+    /// False if it is in this process, so that a call costs next to nothing and waits for nobody.
+    fn is_afar(&self) -> bool {
+        true
+    }
+
     /// The balance of a wallet, if known, with the position it is right up to.
     async fn get(&self, wallet: &WalletId) -> Result<(Option<CachedBalance>, u64), StoreError>;
 

@@ -114,6 +114,11 @@ pub trait LedgerStore: Send + Sync {
         false
     }
 
+    /// True if [`LedgerStore::commit`] waits for another machine and leaves its thread to others meanwhile.
+    fn is_afar(&self) -> bool {
+        false
+    }
+
     /// What [`LedgerStore::commit`] would answer now. Writes nothing.
     async fn preview(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError>;
 

@@ -82,6 +82,10 @@ impl Default for MemoryCache {
 
 #[async_trait]
 impl BalanceCache for MemoryCache {
+    fn is_afar(&self) -> bool {
+        false
+    }
+
     async fn get(&self, wallet: &WalletId) -> Result<(Option<CachedBalance>, u64), StoreError> {
         let inner = self.inner();
         Ok((inner.balances.get(wallet).cloned(), inner.position.unwrap_or_default().seq))

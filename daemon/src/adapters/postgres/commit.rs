@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::{Handle, Id};
 use tokio_postgres::Row;
 use wallet_core::{
     account::Account,
@@ -54,7 +55,9 @@ const MAX_PAUSE: Duration = Duration::from_millis(500);
 
 /// What only the one writer uses.
 pub(super) struct Writer {
-    session: Option<Session>,
+    /// Its connections, each driven by the runtime it was made in: the writer's thread has one of its own. Only one has a
+    /// transaction at a time.
+    sessions: Vec<(Id, Session)>,
     /// The head behind this daemon's last commit, which what is kept here belongs to.
     pub(super) seen: Option<Cut>,
     pub(super) accounts: quick_cache::unsync::Cache<AccountId, Box<Account>>,
@@ -126,7 +129,7 @@ impl From<StoreError> for Failed {
 impl Writer {
     pub(super) fn new() -> Self {
         Self {
-            session: None,
+            sessions: Vec::new(),
             seen: None,
             accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS),
             assets: Assets::default(),
@@ -135,6 +138,17 @@ impl Writer {
             caution: 0,
             down: None,
         }
+    }
+
+    /// This runtime's connection.
+    fn take(&mut self) -> Option<Session> {
+        let here = Handle::current().id();
+        let place = self.sessions.iter().position(|(runtime, _)| *runtime == here)?;
+        Some(self.sessions.swap_remove(place).1)
+    }
+
+    fn put_back(&mut self, session: Session) {
+        self.sessions.push((Handle::current().id(), session));
     }
 
     /// Somebody else has written, or it is not known what happened: nothing kept may be used.
@@ -178,11 +192,11 @@ impl PostgresLedger {
             let session = self.session(&mut writer).await?;
             let (why, lost) = match self.attempt(&mut writer, &session, work, &reads).await {
                 Ok(decision) => {
-                    writer.session = Some(session);
+                    writer.put_back(session);
                     return Ok(decision);
                 }
                 Err(Failed::Decided(error)) => {
-                    writer.session = Some(session);
+                    writer.put_back(session);
                     return Err(error);
                 }
                 Err(Failed::Certain(error)) => return Err(error),
@@ -207,7 +221,7 @@ impl PostgresLedger {
 
     /// The writer's connection; `Unavailable` at once while there is none to be had.
     async fn session(&self, writer: &mut Writer) -> Result<Session, StoreError> {
-        if let Some(session) = writer.session.take().filter(|session| !session.is_closed()) {
+        if let Some(session) = writer.take().filter(|session| !session.is_closed()) {
             return Ok(session);
         }
         let pause = match writer.down {
@@ -411,7 +425,7 @@ impl PostgresLedger {
             match looked {
                 Ok((session, Some(happened))) => {
                     tracing::warn!(happened, seq = decision.state.head.seq, %why, "the answer to a commit was lost; it was looked up");
-                    writer.session = Some(session);
+                    writer.put_back(session);
                     return Ok(happened);
                 }
                 Ok((_, None)) if Instant::now() + pause < until => tokio::time::sleep(pause).await,

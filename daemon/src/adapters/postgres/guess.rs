@@ -27,7 +27,7 @@ use super::{
     PostgresLedger,
     commit::{Failed, Reads, Writer},
     decision, errors, rows,
-    session::{Ask, Broken, Session},
+    session::{Broken, Session},
     write::Rows,
 };
 
@@ -39,6 +39,62 @@ pub(super) const FRESH: i64 = 250_000;
 const LAST_TOLD: Duration = Duration::from_secs(2);
 /// Commits that go the long way after a wrong guess: keys that are known, or another daemon's writes, come in numbers.
 const CAUTION: u32 = 16;
+
+/// Takes the clock row: no row, and so nothing done by what hangs on it, if the clock is elsewhere.
+const HELD: &str = "WITH held AS MATERIALIZED ( \
+        UPDATE clock SET epoch = $1::int8, seq = $2::int8, recorded_at = $3::int8, hash = $4::bytea \
+        WHERE one = 1 AND seq = $5::int8 AND hash = $6::bytea \
+        RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS now)";
+const RECORDS: &str = "records AS (INSERT INTO journal (seq, epoch, recorded_at, key, hash, bytes, trace)";
+const LEGS: &str =
+    "legs AS (INSERT INTO entries (account, run, effective_at, seq, version, amount, balance_after, run_after)";
+
+/// Changes the accounts `u`, and says the server's time. Fails (by a division by zero) if the guessed time, `$7`, is not of
+/// now, or an account is not as it was decided on.
+fn end(accounts: &str, count: &str) -> String {
+    format!(
+        "done AS (UPDATE accounts a SET balance = u.balance, version = u.version, seq = u.seq, runs = u.runs \
+            FROM held CROSS JOIN {accounts} AS u (id, before, balance, version, seq, runs) \
+            WHERE a.id = u.id AND a.version = u.before RETURNING 1) \
+         SELECT now, 1 / (now BETWEEN $7::int8 AND $7::int8 + {FRESH} AND (SELECT count(*) FROM done) = {count})::int4 \
+         FROM held"
+    )
+}
+
+/// The statement for any number of rows: columns are arrays.
+pub(super) fn at_once() -> String {
+    let accounts = "unnest($23::text[], $24::int8[], $25::numeric[], $26::int8[], $27::int8[], $28::bytea[])";
+    let end = end(accounts, "$29::int8");
+    format!(
+        "{HELD}, {RECORDS} SELECT u.* FROM held CROSS JOIN \
+            unnest($8::int8[], $9::int8[], $10::int8[], $11::uuid[], $12::bytea[], $13::bytea[], $14::text[]) u), \
+         {LEGS} SELECT u.* FROM held CROSS JOIN unnest($15::int8[], $16::int2[], $17::int8[], $18::int8[], $19::int8[], \
+            $20::numeric[], $21::numeric[], $22::numeric[]) u), {end}"
+    )
+}
+
+/// The statement for one record with so many entries of wallets, and two accounts: nothing to be unpacked.
+pub(super) fn single(legs: usize) -> String {
+    let leg = |first: usize| {
+        let [account, run, version, amount, balance, run_after] = [0, 1, 2, 3, 4, 5].map(|n| first + n);
+        format!(
+            "(${account}::int8, ${run}::int2, $11::int8, $2::int8, ${version}::int8, ${amount}::numeric, \
+              ${balance}::numeric, ${run_after}::numeric)"
+        )
+    };
+    let account = |first: usize| {
+        let [id, before, balance, version, runs] = [0, 1, 2, 3, 4].map(|n| first + n);
+        format!("(${id}::text, ${before}::int8, ${balance}::numeric, ${version}::int8, $2::int8, ${runs}::bytea)")
+    };
+    let values: Vec<_> = (0..legs).map(|n| leg(12 + 6 * n)).collect();
+    let behind = 12 + 6 * legs;
+    let end = end(&format!("(VALUES {}, {})", account(behind), account(behind + 5)), "2");
+    format!(
+        "{HELD}, {RECORDS} SELECT $2, $1, $3, $8::uuid, $4, $9::bytea, $10::text FROM held), \
+         {LEGS} SELECT v.* FROM held CROSS JOIN (VALUES {}) v), {end}",
+        values.join(", ")
+    )
+}
 
 /// The server's clock by what it said: as late as is certain, since an answer is younger than the time in it.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +144,7 @@ impl PostgresLedger {
         }
         let rows = Rows::of(&decision, early, &before, &head);
         let sent = Instant::now();
-        let done = session.once(Ask::AtOnce, &rows.at_once(&now.as_micros())).await;
+        let done = session.once(&rows.at_once(&now.as_micros())).await;
         drop(rows);
         let told = match done {
             Ok(found) => found.first().map(|row| rows::time(row, 0)).transpose()?,

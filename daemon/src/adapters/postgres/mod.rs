@@ -8,7 +8,7 @@
 //! nobody else has written. An error says whether the commit certainly did not happen ([`errors`]); a lost answer is
 //! settled by looking, under the clock row's lock.
 //!
-//! Cost: one connection for the writer, the pool's for readers; 250 bytes an account kept, at most
+//! Cost: a connection for the writer and one for commits of callers that are alone, the pool's for readers; 250 bytes an account kept, at most
 //! [`commit::CACHED_ACCOUNTS`]; the last records ([`super::recent`]).
 
 pub(crate) mod codec;

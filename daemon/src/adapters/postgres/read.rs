@@ -110,6 +110,10 @@ impl LedgerStore for PostgresLedger {
         self.commit_now(requests).await
     }
 
+    fn is_afar(&self) -> bool {
+        true
+    }
+
     async fn preview(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
         self.preview_now(requests).await
     }

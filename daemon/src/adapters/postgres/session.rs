@@ -15,8 +15,7 @@ use tokio_postgres::{Error, Row, Statement, error::Severity, types::ToSql};
 use wallet_core::ports::StoreError;
 
 use super::{
-    STORE, errors,
-    guess::FRESH,
+    STORE, errors, guess,
     link::{Connected, Link},
     rows::{ACCOUNT, CLOCK, RECORD},
 };
@@ -69,22 +68,12 @@ statements! {
     /// Fails (by a division by zero) unless the clock is still where it was decided on.
     SetClock => "WITH done AS (UPDATE clock SET epoch = $1::int8, seq = $2::int8, recorded_at = $3::int8, hash = $4::bytea \
         WHERE one = 1 AND seq = $5::int8 RETURNING 1) SELECT 1 / (count(*) = 1)::int4 FROM done";
-    /// All of a commit at once: see [`super::guess`]. No row, and nothing done, if the clock is elsewhere. Fails (by a
-    /// division by zero) if the time, `$7`, is not of now, or an account is not as it was decided on.
-    AtOnce => format_args!("WITH held AS MATERIALIZED ( \
-            UPDATE clock SET epoch = $1::int8, seq = $2::int8, recorded_at = $3::int8, hash = $4::bytea \
-            WHERE one = 1 AND seq = $5::int8 AND hash = $6::bytea \
-            RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS now), \
-        records AS (INSERT INTO journal (seq, epoch, recorded_at, key, hash, bytes, trace) SELECT u.* FROM held CROSS JOIN \
-            unnest($8::int8[], $9::int8[], $10::int8[], $11::uuid[], $12::bytea[], $13::bytea[], $14::text[]) u), \
-        legs AS (INSERT INTO entries (account, run, effective_at, seq, version, amount, balance_after, run_after) \
-            SELECT u.* FROM held CROSS JOIN unnest($15::int8[], $16::int2[], $17::int8[], $18::int8[], $19::int8[], \
-                $20::numeric[], $21::numeric[], $22::numeric[]) u), \
-        done AS (UPDATE accounts a SET balance = u.balance, version = u.version, seq = u.seq, runs = u.runs \
-            FROM held CROSS JOIN unnest($23::text[], $24::int8[], $25::numeric[], $26::int8[], $27::int8[], $28::bytea[]) \
-                AS u (id, before, balance, version, seq, runs) \
-            WHERE a.id = u.id AND a.version = u.before RETURNING 1) \
-        SELECT now, 1 / (now BETWEEN $7::int8 AND $7::int8 + {FRESH} AND (SELECT count(*) FROM done) = $29::int8)::int4 FROM held");
+    /// All of a commit at once: see [`super::guess`].
+    AtOnce => guess::at_once();
+    /// The same for one record of one wallet.
+    Deposit => guess::single(1);
+    /// The same for one record of two wallets.
+    Transfer => guess::single(2);
 }
 
 /// One statement with its parameters.
@@ -233,8 +222,8 @@ impl Session {
     }
 
     /// Sends one statement that commits by itself. When its rows are here, it has.
-    pub(super) async fn once(&self, ask: Ask, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Broken> {
-        match tokio::time::timeout(self.limit, self.query(ask, parameters)).await {
+    pub(super) async fn once(&self, call: &Call<'_>) -> Result<Vec<Row>, Broken> {
+        match tokio::time::timeout(self.limit, self.query(call.ask, &call.parameters)).await {
             Ok(Ok(rows)) => Ok(rows),
             // Of an error that ends the connection it is not said on which side of the commit it came.
             Ok(Err(error)) if error.as_db_error().is_some_and(|e| e.parsed_severity() == Some(Severity::Error)) => {

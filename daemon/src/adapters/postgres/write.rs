@@ -239,15 +239,56 @@ impl<'a> Rows<'a> {
     }
 
     /// One statement for records, entries and accounts that were there, decided at a time.
-    pub(super) fn at_once<'b>(&'b self, now: &'b i64) -> Vec<Parameter<'b>> {
+    pub(super) fn at_once<'b>(&'b self, now: &'b i64) -> Call<'b> {
         let c = &self.clock;
-        let mut all: Vec<Parameter<'b>> = Vec::with_capacity(29);
+        let mut all: Vec<Parameter<'b>> = Vec::with_capacity(34);
         all.extend([&c.epoch as Parameter<'b>, &c.seq, &c.recorded_at, &c.hash, &c.before, &c.hash_before, now]);
+        if let Some(ask) = self.single(&mut all) {
+            return Call::new(ask, all);
+        }
         all.extend(self.journal.parameters());
         all.extend(self.entries.parameters());
         let s = &self.set;
         all.extend([&s.id as Parameter<'b>, &s.before, &s.balance, &s.version, &s.seq, &s.runs, &self.updates]);
-        all
+        Call::new(Ask::AtOnce, all)
+    }
+
+    /// The parameters of one movement, if that is all there is: number, times and hash of its record are the clock's.
+    fn single<'b>(&'b self, all: &mut Vec<Parameter<'b>>) -> Option<Ask> {
+        let (j, e, s) = (&self.journal, &self.entries, &self.set);
+        let ([key], [bytes], [trace]) = (j.key.as_slice(), j.bytes.as_slice(), j.trace.as_slice()) else { return None };
+        let ask = match e.seq.len() {
+            1 => Ask::Deposit,
+            2 => Ask::Transfer,
+            _ => return None,
+        };
+        if s.id.len() != 2 {
+            return None;
+        }
+        let mut more: Vec<Parameter<'b>> = vec![key, bytes, trace, e.effective_at.first()?];
+        for leg in 0..e.seq.len() {
+            let columns: [Parameter<'b>; 6] = [
+                e.account.get(leg)?,
+                e.run.get(leg)?,
+                e.version.get(leg)?,
+                e.amount.get(leg)?,
+                e.balance_after.get(leg)?,
+                e.run_after.get(leg)?,
+            ];
+            more.extend(columns);
+        }
+        for place in 0..2 {
+            let columns: [Parameter<'b>; 5] = [
+                s.id.get(place)?,
+                s.before.get(place)?,
+                s.balance.get(place)?,
+                s.version.get(place)?,
+                s.runs.get(place)?,
+            ];
+            more.extend(columns);
+        }
+        all.extend(more);
+        Some(ask)
     }
 
     /// The statements, in the order in which they are sent.

@@ -23,8 +23,9 @@ use crate::services::wallets::rows;
 
 /// The audit trail's synced writes compete with the ledger's: at most 20 a second while pages are small.
 const AUDIT_PACE: Duration = Duration::from_millis(50);
-/// The cache is in memory, or a network away; it is to be fresh.
-const BALANCES_PACE: Duration = Duration::from_millis(10);
+/// Whoever commits offers its balances to the cache at once; what follows here is its position, a call for each of its
+/// parts.
+const BALANCES_PACE: Duration = Duration::from_millis(40);
 /// Rows change seldom; the service writes them itself, too.
 const WALLETS_PACE: Duration = Duration::from_millis(50);
 /// Records without a wallet change before the position is written all the same: what a crash makes it read again.

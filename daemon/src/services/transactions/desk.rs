@@ -10,24 +10,24 @@ use std::{
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
 };
 use tracing::Instrument as _;
 use wallet_core::{
     command::Request,
-    ids::AccountId,
-    journal::{Event, Stored},
-    ledger::Map,
+    journal::Stored,
     outcome::Answer,
-    ports::{BalanceCache, CachedBalance, LedgerStore, StoreError},
+    ports::{BalanceCache, LedgerStore, StoreError},
 };
 
-use crate::{metrics::figures, services::commits::SubmitError, telemetry::CommitTrace};
+use crate::{
+    metrics::figures,
+    services::{commits::SubmitError, freshen::Freshener},
+    telemetry::CommitTrace,
+};
 
 /// Most commands of one commit: enough to make the sync's share small, few enough to answer the first soon.
 const MAX_COMMIT: usize = 5_000;
-/// Commits whose balances are on their way to the cache. A cache that does not keep up is left to its projection.
-const MAX_FRESHENING: usize = 4;
 /// How often a commit lets others go first, at most, and for how long in all: on a busy machine one turn of the others takes
 /// milliseconds.
 const MAX_YIELDS: usize = 16;
@@ -46,30 +46,28 @@ pub(super) struct Pending {
 /// What a commit needs, whoever makes it.
 pub(super) struct Desk {
     ledger: Arc<dyn LedgerStore>,
-    cache: Arc<dyn BalanceCache>,
+    freshener: Freshener,
     head: watch::Sender<u64>,
     /// Commands that wait or are being committed.
     waiting: AtomicUsize,
     figures: Arc<figures::Commits>,
-    freshening: Arc<Semaphore>,
     /// Requests of the last commit: where there were several, several will come again, and one alone would have a sync of
     /// its own that all could share.
     last: AtomicUsize,
     /// Held while something is committed, so that what comes meanwhile is taken together behind it.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Desk {
     pub(super) fn new(ledger: Arc<dyn LedgerStore>, cache: Arc<dyn BalanceCache>, head: watch::Sender<u64>) -> Self {
         Self {
             ledger,
-            cache,
+            freshener: Freshener::new(cache),
             head,
             waiting: AtomicUsize::new(0),
             last: AtomicUsize::new(0),
             figures: Arc::default(),
-            freshening: Arc::new(Semaphore::new(MAX_FRESHENING)),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -97,6 +95,36 @@ impl Desk {
         }
     }
 
+    /// The same for a ledger on another machine: in a task of the caller's runtime, which does something else until the
+    /// answer is there. It goes on if the caller does not.
+    pub(super) async fn alone_afar(
+        self: &Arc<Self>,
+        mut request: Request,
+    ) -> Result<Result<Answer, SubmitError>, Request> {
+        let may_stay = self.last.load(Ordering::Relaxed) <= 1
+            && request.commands.len() == 1
+            && request.own_key.is_none()
+            && self.ledger.is_afar();
+        if !may_stay {
+            return Err(request);
+        }
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return Err(request) };
+        let mut trace = CommitTrace::default();
+        trace.take(&tracing::Span::current(), &mut request);
+        let (reply, answer) = oneshot::channel();
+        let desk = Arc::clone(self);
+        tokio::spawn(async move {
+            let done = desk.commit(vec![request], &mut trace).await;
+            drop(turn);
+            let (said, told) = done.only();
+            // A caller that went away has its answer in the ledger, by its key.
+            drop(reply.send(said));
+            told.await;
+        });
+        let lost = || SubmitError::Store(StoreError::uncertain("ledger", "its commit ended"));
+        Ok(answer.await.unwrap_or_else(|_| Err(lost())))
+    }
+
     /// Commits requests that were taken into the trace.
     async fn commit(self: &Arc<Self>, requests: Vec<Request>, trace: &mut CommitTrace) -> Done {
         let commands = requests.iter().map(|request| request.commands.len()).sum();
@@ -106,8 +134,7 @@ impl Desk {
         let answers = self.ledger.commit(&requests).instrument(trace.span()).await;
         trace.end(requests.len(), commands, answers.as_ref().err());
         self.figures.ended(commands, begun.elapsed(), &answers);
-        let freshening = Arc::clone(&self.freshening).try_acquire_owned().ok();
-        Done { requests, answers, desk: Arc::clone(self), freshening }
+        Done { requests, answers, desk: Arc::clone(self) }
     }
 
     fn commit_here(self: &Arc<Self>, mut request: Request) -> Result<Answer, SubmitError> {
@@ -196,7 +223,6 @@ struct Done {
     requests: Vec<Request>,
     answers: Result<Vec<Answer>, StoreError>,
     desk: Arc<Desk>,
-    freshening: Option<OwnedSemaphorePermit>,
 }
 
 impl Done {
@@ -204,8 +230,8 @@ impl Done {
     async fn tell(self, replies: Vec<oneshot::Sender<Result<Answer, SubmitError>>>) {
         let written = self.answers.as_ref().map(|answers| written(answers)).unwrap_or_default();
         answer(replies, self.answers);
-        self.desk.tell(&written, self.freshening).await;
         drop(self.requests);
+        self.desk.tell(written).await;
     }
 
     /// The answer to the only request, and what remains to be told.
@@ -216,14 +242,14 @@ impl Done {
         if let Err(error) = &answer {
             tracing::error!(%error, requests = 1, "a commit failed");
         }
-        let (desk, freshening) = (self.desk, self.freshening);
-        (answer.map_err(SubmitError::Store), async move { desk.tell(&written, freshening).await })
+        let desk = self.desk;
+        (answer.map_err(SubmitError::Store), async move { desk.tell(written).await })
     }
 }
 
 impl Desk {
     /// Tells what a commit wrote.
-    async fn tell(&self, written: &[Arc<Stored>], freshening: Option<OwnedSemaphorePermit>) {
+    async fn tell(&self, written: Vec<Arc<Stored>>) {
         let Some(last) = written.last() else { return };
         let seq = last.record.seq;
         // Commits may be told of out of order.
@@ -232,17 +258,7 @@ impl Desk {
             *head = seq.max(*head);
             newer
         });
-        if freshening.is_some() {
-            freshen(&*self.cache, written, seq).await;
-        }
-    }
-}
-
-/// Offers the balances just made to the cache. The projection does so as well: a failure here costs nothing.
-async fn freshen(cache: &dyn BalanceCache, written: &[Arc<Stored>], read_at: u64) {
-    let balances = balances_of(written);
-    if let Err(error) = cache.put_if_newer(&balances, read_at).await {
-        tracing::debug!(%error, "the balance cache did not take the balances of a commit");
+        self.freshener.offer(written, seq).await;
     }
 }
 
@@ -258,31 +274,6 @@ fn written(answers: &[Answer]) -> Vec<Arc<Stored>> {
         }
     }
     records
-}
-
-/// The wallets' balances that transactions leave, the last of each wallet only.
-fn balances_of(written: &[Arc<Stored>]) -> Vec<(wallet_core::ids::WalletId, CachedBalance)> {
-    let mut balances = Map::default();
-    for stored in written {
-        let Event::Transaction(t) = &stored.record.event else {
-            continue;
-        };
-        for leg in [&t.debit, &t.credit] {
-            if let AccountId::Wallet(wallet) = &leg.account {
-                let cached = CachedBalance {
-                    epoch: stored.record.epoch,
-                    seq: stored.record.seq,
-                    balance: leg.balance_after,
-                    asset: t.asset,
-                    // Money only moves through active wallets.
-                    status: wallet_core::account::Status::Active,
-                    recorded_at: stored.record.recorded_at,
-                };
-                balances.insert(wallet.clone(), cached);
-            }
-        }
-    }
-    balances.into_iter().collect()
 }
 
 fn answer(replies: Vec<oneshot::Sender<Result<Answer, SubmitError>>>, answers: Result<Vec<Answer>, StoreError>) {
