@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    fmt::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write},
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
@@ -126,7 +127,7 @@ fn chain(world: &World) -> u64 {
     let mut text = "key,op,from,to,amount,asset\n".to_owned();
     for row in 0..60 {
         let (from, to) = if row % 2 == 0 { ("a", "b") } else { ("b", "a") };
-        text += &format!("row-{row},transfer,{from},{to},100,EUR\n");
+        writeln!(text, "row-{row},transfer,{from},{to},100,EUR").unwrap();
     }
     world.file("chain.csv", text);
     world.head()
