@@ -136,12 +136,11 @@ pub(super) fn made(
 }
 
 fn optional(out: &mut Json, before: &str, text: Option<&str>) {
-    match text {
-        Some(text) => out.text(before, text),
-        None => {
-            out.plain(before);
-            out.plain("null");
-        }
+    if let Some(text) = text {
+        out.text(before, text);
+    } else {
+        out.plain(before);
+        out.plain("null");
     }
 }
 

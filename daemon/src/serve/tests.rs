@@ -68,8 +68,10 @@ impl Both {
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// Each with headers and body, and what comes of it.
-fn refused() -> Vec<(&'static str, &'static str, Vec<(&'static str, &'static str)>, String, u16)> {
+/// Method, path, headers, body, and the status that comes of it.
+type Refused = (&'static str, &'static str, Vec<(&'static str, &'static str)>, String, u16);
+
+fn refused() -> Vec<Refused> {
     let good = || json!({"from": "a", "to": "b", "amount": "1", "asset": "EUR"}).to_string();
     let key = ("idempotency-key", "k");
     let post = |path, headers, body, status| ("POST", path, headers, body, status);

@@ -254,17 +254,14 @@ impl Transactions {
             waiting.fetch_sub(commands, Ordering::AcqRel);
             return Err(SubmitError::Overloaded);
         }
-        let request = if before == 0 {
-            match self.desk.alone(request) {
-                Ok(answer) => return answer,
-                Err(request) => match self.desk.alone_afar(request).await {
-                    Ok(answer) => return answer,
-                    Err(request) => request,
-                },
+        if before == 0 {
+            if let Some(_turn) = self.desk.turn_here(&request) {
+                return self.desk.commit_here(request);
             }
-        } else {
-            request
-        };
+            if let Some(turn) = self.desk.turn_afar(&request) {
+                return self.desk.commit_afar(turn, request).await;
+            }
+        }
         let own = request.own_key.as_ref();
         if let Some(before) = own.and_then(|own| own.behind.as_ref()) {
             self.turns.wait(before).await;

@@ -291,8 +291,8 @@ impl PostgresLedger {
         let mut sent: Vec<Sent<'_>> = Vec::new();
         let decided = match work {
             Work::Requests(requests) => {
-                let send = |records: &[Arc<Stored>]| sent.push(session.start(Ask::AddRecords, Journal::of(records)));
-                decision::in_parts(state, requests, now, send).await
+                let start = |records: &[Arc<Stored>]| sent.push(session.start(Ask::AddRecords, Journal::of(records)));
+                decision::in_parts(state, requests, now, start).await
             }
             Work::Preview(requests) => decision::at_once(state, requests, now),
             Work::Records(records) => decision::followed(state, records),

@@ -54,23 +54,23 @@ pub(super) async fn in_parts(
         return at_once(state, requests, now);
     }
     let mut whole = at_once(state, &[], now)?.0;
-    let mut sent = 0;
+    let mut early = 0;
     for part in parts(requests) {
         match part {
             Part::Requests(range) => {
                 let answers = decide_part(&mut whole, requests.get(range).unwrap_or_default(), now)?;
                 whole.answers.extend(answers);
-                send_rest(&whole, &mut sent, &mut send);
+                send_rest(&whole, &mut early, &mut send);
                 tokio::task::yield_now().await;
             }
             Part::Split(request) => {
-                if let Some(answer) = split(&mut whole, &mut sent, request, now, &mut send).await? {
+                if let Some(answer) = split(&mut whole, &mut early, request, now, &mut send).await? {
                     whole.answers.push(answer);
                 }
             }
         }
     }
-    Ok((whole, sent))
+    Ok((whole, early))
 }
 
 /// What is decided together.
@@ -119,7 +119,7 @@ fn decide_part(whole: &mut Decision, requests: &[Request], now: Timestamp) -> Re
 /// Decides one request's commands some at a time, with one answer and one kept answer for all of them.
 async fn split(
     whole: &mut Decision,
-    sent: &mut usize,
+    early: &mut usize,
     request: &Request,
     now: Timestamp,
     send: &mut (impl FnMut(&[Arc<Stored>]) + Send),
@@ -144,7 +144,7 @@ async fn split(
                 all.extend(outcomes);
             }
         }
-        send_rest(whole, sent, send);
+        send_rest(whole, early, send);
         tokio::task::yield_now().await;
     }
     if let Some(own) = &request.own_key {
@@ -156,11 +156,11 @@ async fn split(
 }
 
 /// Sends what was decided since the last time.
-fn send_rest(whole: &Decision, sent: &mut usize, send: &mut impl FnMut(&[Arc<Stored>])) {
-    let records = whole.records.get(*sent..).unwrap_or_default();
+fn send_rest(whole: &Decision, early: &mut usize, send: &mut impl FnMut(&[Arc<Stored>])) {
+    let records = whole.records.get(*early..).unwrap_or_default();
     if !records.is_empty() {
         send(records);
-        *sent = whole.records.len();
+        *early = whole.records.len();
     }
 }
 
@@ -303,10 +303,10 @@ mod tests {
         let (requests, now) = (mixed(), Timestamp::from_micros(1_000_000_000));
         let (whole, _) = at_once(start(), &requests, now).unwrap();
         let mut records = Vec::new();
-        let (parts, sent) = in_parts(start(), &requests, now, |some| records.extend(some.to_vec())).await.unwrap();
+        let (parts, early) = in_parts(start(), &requests, now, |some| records.extend(some.to_vec())).await.unwrap();
         assert!(records.len() > 1_500, "{} records were on their way early", records.len());
-        assert_eq!(records.len(), sent);
-        records.extend(parts.records[sent..].to_vec());
+        assert_eq!(records.len(), early);
+        records.extend(parts.records[early..].to_vec());
         assert_eq!((&records, &parts.entries), (&whole.records, &whole.entries));
         assert_eq!(format!("{:?}", parts.answers), format!("{:?}", whole.answers));
         assert_eq!((&parts.touched, &parts.kept), (&whole.touched, &whole.kept));

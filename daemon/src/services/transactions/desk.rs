@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{mpsc, oneshot, watch},
+    sync::{MutexGuard, OwnedMutexGuard, mpsc, oneshot, watch},
 };
 use tracing::Instrument as _;
 use wallet_core::{
@@ -79,36 +79,34 @@ impl Desk {
         &self.figures
     }
 
-    /// Commits a request that found nothing else under way in the thread that it came in, if that may be; else gives it
-    /// back. Nobody is woken then, which costs one client alone more than its own work does. One command only: what is
+    /// The turn of a request that found nothing else under way and may be committed in the thread that it came in: nobody
+    /// is woken then, which costs one client alone more than its own work does. One command only: what is
     /// decided behind another goes through the queue.
-    pub(super) fn alone(self: &Arc<Self>, request: Request) -> Result<Result<Answer, SubmitError>, Request> {
-        let may_stay = self.last.load(Ordering::Relaxed) <= 1
-            && request.commands.len() == 1
-            && request.own_key.is_none()
-            && self.ledger.keeps_its_thread()
-            // The thread's other tasks go on in another one.
-            && Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
-        match self.turn.try_lock() {
-            Ok(_turn) if may_stay => Ok(self.commit_here(request)),
-            _ => Err(request),
-        }
+    pub(super) fn turn_here(&self, request: &Request) -> Option<MutexGuard<'_, ()>> {
+        // The thread's other tasks go on in another one.
+        let others_go_on =
+            || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let may_stay = self.is_alone(request) && self.ledger.keeps_its_thread() && others_go_on();
+        if may_stay { self.turn.try_lock().ok() } else { None }
     }
 
-    /// The same for a ledger on another machine: in a task of the caller's runtime, which does something else until the
-    /// answer is there. It goes on if the caller does not.
-    pub(super) async fn alone_afar(
+    /// The same for a ledger on another machine: see [`Desk::commit_afar`].
+    pub(super) fn turn_afar(&self, request: &Request) -> Option<OwnedMutexGuard<()>> {
+        let may_stay = self.is_alone(request) && self.ledger.is_afar();
+        if may_stay { Arc::clone(&self.turn).try_lock_owned().ok() } else { None }
+    }
+
+    fn is_alone(&self, request: &Request) -> bool {
+        self.last.load(Ordering::Relaxed) <= 1 && request.commands.len() == 1 && request.own_key.is_none()
+    }
+
+    /// Commits in a task of the caller's runtime, which does something else until the answer is there. It goes on if
+    /// the caller does not.
+    pub(super) async fn commit_afar(
         self: &Arc<Self>,
+        turn: OwnedMutexGuard<()>,
         mut request: Request,
-    ) -> Result<Result<Answer, SubmitError>, Request> {
-        let may_stay = self.last.load(Ordering::Relaxed) <= 1
-            && request.commands.len() == 1
-            && request.own_key.is_none()
-            && self.ledger.is_afar();
-        if !may_stay {
-            return Err(request);
-        }
-        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return Err(request) };
+    ) -> Result<Answer, SubmitError> {
         let mut trace = CommitTrace::default();
         trace.take(&tracing::Span::current(), &mut request);
         let (reply, answer) = oneshot::channel();
@@ -122,7 +120,7 @@ impl Desk {
             told.await;
         });
         let lost = || SubmitError::Store(StoreError::uncertain("ledger", "its commit ended"));
-        Ok(answer.await.unwrap_or_else(|_| Err(lost())))
+        answer.await.unwrap_or_else(|_| Err(lost()))
     }
 
     /// Commits requests that were taken into the trace.
@@ -137,7 +135,8 @@ impl Desk {
         Done { requests, answers, desk: Arc::clone(self) }
     }
 
-    fn commit_here(self: &Arc<Self>, mut request: Request) -> Result<Answer, SubmitError> {
+    /// Commits in the caller's thread, in its turn.
+    pub(super) fn commit_here(self: &Arc<Self>, mut request: Request) -> Result<Answer, SubmitError> {
         let mut trace = CommitTrace::default();
         trace.take(&tracing::Span::current(), &mut request);
         let commit = self.commit(vec![request], &mut trace);
