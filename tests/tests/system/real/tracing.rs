@@ -130,6 +130,6 @@ fn an_error_names_the_trace_that_jaeger_has() {
     wait_for(
         jaeger,
         given,
-        &["walletd GET /v1/wallets/{id}/balance", "walletd balances.balance", "walletd ledger.account"],
+        &["walletd GET /v1/wallets/{id}/balance", "walletd balances.balance", "walletd ledger.look"],
     );
 }

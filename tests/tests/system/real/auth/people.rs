@@ -118,7 +118,7 @@ fn a_batch_lasts_longer_than_many_tokens() {
     let what = "a batch that outlasts its tokens";
     let Some(keycloak) = Keycloak::of(what) else { return };
     let front = before(&keycloak);
-    // Every request takes a while.
+    // Every request takes a while; two are on their way at a time.
     let port = free_port();
     let slow = Proxy::to(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
     let issuer = format!("http://{}/realms/wallet", front.address());
@@ -127,12 +127,12 @@ fn a_batch_lasts_longer_than_many_tokens() {
     olivia.signs_in();
     olivia.world.wallet("w_1", "EUR", "0");
     let asked = front.asked(TOKEN);
-    let rows = (0..40).map(|row| format!("b-{row},deposit,,w_1,1.00,EUR\n")).collect::<Vec<_>>().concat();
+    let rows = (0..80).map(|row| format!("b-{row},deposit,,w_1,1.00,EUR\n")).collect::<Vec<_>>().concat();
     olivia.world.file("batch.csv", format!("key,op,from,to,amount,asset\n{rows}"));
     slow.set(Link::Slow(Duration::from_millis(150)));
     olivia.world.ctl("batch run batch.csv --chunk 1 --yes").ok();
     slow.heal();
-    assert_eq!(olivia.world.balance("w_1"), "40.00");
+    assert_eq!(olivia.world.balance("w_1"), "80.00");
     let renewed = front.asked(TOKEN) - asked;
     assert!(renewed >= 3, "it was renewed {renewed} times");
 }
