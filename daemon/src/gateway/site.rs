@@ -14,13 +14,16 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use tower::ServiceExt as _;
-use wallet_api::{problem::Problem, types::DryRun};
+use wallet_api::{
+    problem::Problem,
+    types::{DryRun, Op},
+};
 
 use super::{
     Answers, Services,
     context::Context,
     edge::{Behind, Edge},
-    endpoints::money::{self, Made, Way},
+    endpoints::money::{self, Made},
     extract::{self, Params},
     fault::Fault,
     router,
@@ -51,10 +54,10 @@ impl Site {
 
     /// The answer to a request.
     pub async fn answer(&self, source: Source, mut request: Request) -> Response {
-        let way = (request.method() == Method::POST).then(|| Way::at(request.uri().path())).flatten();
-        if let Some((direct, way)) = self.direct.as_ref().zip(way) {
-            let write = Write { direct, way };
-            return Box::pin(direct.edge.pass(source, Some(way.path()), request, write)).await;
+        let asked = (request.method() == Method::POST).then(|| money::at(request.uri().path())).flatten();
+        if let Some((direct, (op, route))) = self.direct.as_ref().zip(asked) {
+            let write = Write { direct, op };
+            return Box::pin(direct.edge.pass(source, Some(route), request, write)).await;
         }
         request.extensions_mut().insert(ConnectInfo(source));
         let answered: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
@@ -74,7 +77,7 @@ impl From<Router> for Site {
 /// A write that moves money.
 struct Write<'a> {
     direct: &'a Direct,
-    way: Way,
+    op: Op,
 }
 
 impl Write<'_> {
@@ -87,7 +90,7 @@ impl Write<'_> {
         };
         extract::is_json(&parts.headers)?;
         let body = extract::decoded(&extract::whole(body, self.direct.body_limit).await?)?;
-        money::run(&self.direct.services, &context, self.way, how, body).await
+        money::run(&self.direct.services, &context, self.op, how, body).await
     }
 }
 

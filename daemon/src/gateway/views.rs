@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use wallet_api::types::{BalanceRow, BalanceView, CutView, Posted, RowOutcome, StatementLine, TransactionView};
+use wallet_api::types::{
+    BalanceRow, BalanceView, BatchResult, CutView, Posted, RowOutcome, StatementLine, TransactionView,
+};
 use wallet_core::{
     cut::Cut,
     digits::Digits,
@@ -144,14 +146,24 @@ fn optional(out: &mut Json, before: &str, text: Option<&str>) {
     }
 }
 
+/// The outcomes of a request, and whether they are its first ones again; or why there are none.
+fn outcomes(answer: Answer) -> Result<(Vec<Outcome>, bool), ServiceError> {
+    match answer {
+        Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict),
+        Answer::OutOfTurn => Err(ServiceError::OutOfTurn),
+        Answer::Outcomes { outcomes, replayed } => Ok((outcomes, replayed)),
+    }
+}
+
+/// The outcomes of a request of many commands, or why there are none.
+pub(super) fn rows(answer: Answer) -> Result<BatchResult, ServiceError> {
+    let (outcomes, replayed) = outcomes(answer)?;
+    Ok(BatchResult { replayed, outcomes: outcomes.iter().map(row).collect() })
+}
+
 /// The one outcome of a request of one command, or why there is none.
 pub(super) fn single(answer: Answer) -> Result<Outcome, ServiceError> {
-    let outcome = match answer {
-        Answer::OwnKeyConflict => return Err(ServiceError::OwnKeyConflict),
-        Answer::OutOfTurn => return Err(ServiceError::OutOfTurn),
-        Answer::Outcomes { outcomes, .. } => outcomes.into_iter().next(),
-    };
-    match outcome {
+    match outcomes(answer)?.0.into_iter().next() {
         Some(Outcome::Refused(refusal)) => Err(ServiceError::Refused(refusal)),
         Some(Outcome::Conflict(conflict)) => Err(ServiceError::Conflict(conflict)),
         Some(outcome @ (Outcome::Ok(_) | Outcome::Replayed(_))) => Ok(outcome),

@@ -248,8 +248,7 @@ impl<'a> Rows<'a> {
         }
         all.extend(self.journal.parameters());
         all.extend(self.entries.parameters());
-        let s = &self.set;
-        all.extend([&s.id as Parameter<'b>, &s.before, &s.balance, &s.version, &s.seq, &s.runs, &self.updates]);
+        all.extend(self.set_parameters());
         Call::new(Ask::AtOnce, all)
     }
 
@@ -322,6 +321,12 @@ impl<'a> Rows<'a> {
         calls
     }
 
+    /// The accounts that were there, as both ways of changing them take them.
+    fn set_parameters(&self) -> [Parameter<'_>; 7] {
+        let s = &self.set;
+        [&s.id, &s.before, &s.balance, &s.version, &s.seq, &s.runs, &self.updates]
+    }
+
     fn call_accounts<'b>(&'b self, calls: &mut Vec<Call<'b>>) {
         let a = &self.added;
         if !a.is_empty() {
@@ -341,10 +346,8 @@ impl<'a> Rows<'a> {
             ];
             calls.push(Call::new(Ask::AddAccounts, all));
         }
-        let s = &self.set;
-        if !s.is_empty() {
-            let all: [Parameter<'b>; 7] = [&s.id, &s.before, &s.balance, &s.version, &s.seq, &s.runs, &self.updates];
-            calls.push(Call::new(Ask::SetAccounts, all));
+        if !self.set.is_empty() {
+            calls.push(Call::new(Ask::SetAccounts, self.set_parameters()));
         }
         let r = &self.rules;
         if !r.is_empty() {

@@ -11,16 +11,18 @@ use wallet_api::{
 use wallet_core::{
     command::{Action, Command, MAX_COMMANDS, Mode, Move, OwnKey},
     cut::Hash,
-    outcome::Answer,
 };
 
-use super::super::{
-    Services,
-    context::Context,
-    document::Refusals,
-    extract::{Body, Params},
-    fault::Fault,
-    views,
+use super::{
+    super::{
+        Services,
+        context::Context,
+        document::Refusals,
+        extract::{Body, Params},
+        fault::Fault,
+        views,
+    },
+    money,
 };
 use crate::services::{ServiceError, commits::Commits as _};
 
@@ -57,23 +59,12 @@ pub(super) async fn run(
     } else {
         services.transactions.submit(request).await.map_err(ServiceError::from)?
     };
-    match answer {
-        Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict.into()),
-        Answer::OutOfTurn => Err(ServiceError::OutOfTurn.into()),
-        Answer::Outcomes { outcomes, replayed } => {
-            Ok(Json(BatchResult { replayed, outcomes: outcomes.iter().map(views::row).collect() }))
-        }
-    }
+    Ok(Json(views::rows(answer)?))
 }
 
 fn command(context: &Context, index: usize, row: BatchCommand) -> Result<Command, Fault> {
-    let wrong = |what: &str| Err(Fault::invalid(format!("commands[{index}]: {what}")));
-    match (row.op, &row.from, &row.to) {
-        (Op::Deposit, None, Some(_)) | (Op::Withdraw, Some(_), None) | (Op::Transfer, Some(_), Some(_)) => {}
-        (Op::Deposit, ..) => return wrong("a deposit names `to` and not `from`"),
-        (Op::Withdraw, ..) => return wrong("a withdrawal names `from` and not `to`"),
-        (Op::Transfer, ..) => return wrong("a transfer names `from` and `to`"),
-    }
+    let wrong = |what: &str| Fault::invalid(format!("commands[{index}]: {what}"));
+    money::ends(row.op, row.from.as_ref(), row.to.as_ref()).map_err(wrong)?;
     let action = Action::Move(Move {
         from: row.from,
         to: row.to,

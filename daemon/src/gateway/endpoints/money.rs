@@ -9,9 +9,12 @@ use axum::{
 };
 use wallet_api::{
     problem::Problem,
-    types::{DryRun, MoveMoney, Posted, TransactionView},
+    types::{DryRun, MoveMoney, Op, Posted, TransactionView},
 };
-use wallet_core::command::{Action, Command, Mode, Move};
+use wallet_core::{
+    command::{Action, Command, Mode, Move},
+    ids::WalletId,
+};
 
 use super::super::{
     Services,
@@ -34,7 +37,7 @@ pub(super) async fn deposit(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    run(&services, &context, Way::Deposit, how, body).await
+    run(&services, &context, Op::Deposit, how, body).await
 }
 
 /// Pay money out of a wallet.
@@ -46,7 +49,7 @@ pub(super) async fn withdraw(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    run(&services, &context, Way::Withdraw, how, body).await
+    run(&services, &context, Op::Withdraw, how, body).await
 }
 
 /// Move money between two wallets.
@@ -58,46 +61,25 @@ pub(super) async fn transfer(
     Params(how): Params<DryRun>,
     Body(body): Body<MoveMoney>,
 ) -> Answer {
-    run(&services, &context, Way::Transfer, how, body).await
+    run(&services, &context, Op::Transfer, how, body).await
 }
 
-/// Which way money goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) enum Way {
-    /// In.
-    Deposit,
-    /// Out.
-    Withdraw,
-    /// Between wallets.
-    Transfer,
+/// What moves money, and the path at which each is asked for by itself.
+const PATHS: [(Op, &str); 3] =
+    [(Op::Transfer, "/v1/transfers"), (Op::Deposit, "/v1/deposits"), (Op::Withdraw, "/v1/withdrawals")];
+
+/// What is asked for at a path, and that path as the router has it.
+pub(in crate::gateway) fn at(path: &str) -> Option<(Op, &'static str)> {
+    PATHS.into_iter().find(|(_, there)| *there == path)
 }
 
-impl Way {
-    const ALL: [Self; 3] = [Self::Transfer, Self::Deposit, Self::Withdraw];
-
-    /// The way that is asked for at a path.
-    pub(in crate::gateway) fn at(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|way| way.path() == path)
-    }
-
-    /// Where it is asked for.
-    pub(in crate::gateway) fn path(self) -> &'static str {
-        match self {
-            Self::Deposit => "/v1/deposits",
-            Self::Withdraw => "/v1/withdrawals",
-            Self::Transfer => "/v1/transfers",
-        }
-    }
-
-    fn check(self, body: &MoveMoney) -> Result<(), Fault> {
-        match (self, &body.from, &body.to) {
-            (Self::Deposit, None, Some(_)) | (Self::Withdraw, Some(_), None) | (Self::Transfer, Some(_), Some(_)) => {
-                Ok(())
-            }
-            (Self::Deposit, ..) => Err(Fault::invalid("a deposit names `to` and not `from`")),
-            (Self::Withdraw, ..) => Err(Fault::invalid("a withdrawal names `from` and not `to`")),
-            (Self::Transfer, ..) => Err(Fault::invalid("a transfer names `from` and `to`")),
-        }
+/// Whether the wallets that an operation needs are named, and no other; else what is to be named.
+pub(super) fn ends(op: Op, from: Option<&WalletId>, to: Option<&WalletId>) -> Result<(), &'static str> {
+    match (op, from, to) {
+        (Op::Deposit, None, Some(_)) | (Op::Withdraw, Some(_), None) | (Op::Transfer, Some(_), Some(_)) => Ok(()),
+        (Op::Deposit, ..) => Err("a deposit names `to` and not `from`"),
+        (Op::Withdraw, ..) => Err("a withdrawal names `from` and not `to`"),
+        (Op::Transfer, ..) => Err("a transfer names `from` and `to`"),
     }
 }
 
@@ -105,11 +87,11 @@ impl Way {
 pub(in crate::gateway) async fn run(
     services: &Services,
     context: &Context,
-    way: Way,
+    op: Op,
     how: DryRun,
     body: MoveMoney,
 ) -> Answer {
-    way.check(&body)?;
+    ends(op, body.from.as_ref(), body.to.as_ref()).map_err(Fault::invalid)?;
     context.may_backdate(body.effective_at.is_some())?;
     let action = Action::Move(Move {
         from: body.from,

@@ -17,7 +17,7 @@ use wallet_core::{
     journal::{Event, WalletOpened},
     key::ScopedKey,
     money::Balance,
-    outcome::{Answer, Outcome},
+    outcome::Outcome,
     ports::{WalletQuery, WalletRow, WalletState},
 };
 
@@ -181,13 +181,7 @@ pub(super) async fn import(
     let request = context.request(Mode::Continue, commands?);
     let answer =
         if how.dry_run { services.wallets.preview(request).await } else { services.wallets.open(request).await };
-    match answer.map_err(ServiceError::from)? {
-        Answer::OwnKeyConflict => Err(ServiceError::OwnKeyConflict.into()),
-        Answer::OutOfTurn => Err(ServiceError::OutOfTurn.into()),
-        Answer::Outcomes { outcomes, replayed } => {
-            Ok(Json(BatchResult { replayed, outcomes: outcomes.iter().map(views::row).collect() }))
-        }
-    }
+    Ok(Json(views::rows(answer.map_err(ServiceError::from)?)?))
 }
 
 /// Show a wallet: money, status and limit from the ledger.

@@ -31,10 +31,10 @@ const MAX_COMMIT: usize = 5_000;
 /// How often a commit lets others go first, at most, and for how long in all: on a busy machine one turn of the others takes
 /// milliseconds.
 const MAX_YIELDS: usize = 16;
+const MAX_YIELDING: std::time::Duration = std::time::Duration::from_millis(1);
 /// Requests of a commit from which on others are let go first. A few gain less by sharing than they lose where some other
 /// program takes the processor for its whole turn.
 const CROWD: usize = 16;
-const MAX_YIELDING: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A request in the queue.
 pub(super) struct Pending {
