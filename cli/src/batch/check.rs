@@ -1,7 +1,8 @@
 //! The whole-file check: everything that can be wrong with a batch file by itself is found before
 //! anything is sent.
 //!
-//! One reading, constant memory: faults keep the first hundred, keys go to a sorter as 16 bytes of
+//! Files are nearly always good, and that much is found out by [`quick`]. Only one that may not be is read
+//! as a whole here, in constant memory: faults keep the first hundred, keys go to a sorter as 16 bytes of
 //! their hash with the place they stand at. Two keys share those bytes by chance once in 2^64 files of
 //! this size.
 
@@ -17,6 +18,7 @@ use super::{
     faults::Faults,
     input::{Line, Lines, MAX_ROW, MAX_ROWS, Source},
     ndjson,
+    quick::quick,
     row::{Facts, Known, Row, RowFault},
     sort::Sorter,
 };
@@ -133,8 +135,16 @@ pub fn text<'a>(line: &Line<'a>, faults: &mut Faults) -> Option<&'a str> {
     }
 }
 
-/// Reads the whole file.
+/// Reads the whole file, by several threads as long as nothing is wrong with it.
 pub fn check(source: &Arc<Source>, format: Format, known: &mut Known) -> io::Result<Checked> {
+    match quick(source, format, known) {
+        Some(good) => Ok(good),
+        None => thorough(source, format, known),
+    }
+}
+
+/// Reads the whole file from its start to its end, and tells everything that is wrong with it.
+pub(super) fn thorough(source: &Arc<Source>, format: Format, known: &mut Known) -> io::Result<Checked> {
     let mut lines = source.lines();
     let mut faults = Faults::default();
     let mut check = Check { totals: BTreeMap::new(), keys: Sorter::default(), rows: 0, unknown: false };
@@ -155,9 +165,7 @@ pub fn check(source: &Arc<Source>, format: Format, known: &mut Known) -> io::Res
             check.line(&line, &parser, &mut fields, known, &mut faults)?;
         }
     }
-    // What is behind a fault that ends the reading still counts for the hash.
-    while lines.next_line()?.is_some() {}
-    let sha256 = Hash(lines.hash());
+    let sha256 = source.hash()?;
     duplicates(std::mem::take(&mut check.keys), &mut faults)?;
     Ok(Checked { sha256, rows: check.rows, totals: check.totals, faults, unknown_assets: check.unknown })
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use wallet_core::cut::Hash;
 
 /// Most bytes of one row. The longest legal row (memo, metadata, ids, all quoted) is under 32 KiB.
 pub const MAX_ROW: usize = 1 << 20;
@@ -205,16 +206,43 @@ impl Source {
 
     /// A reader of its lines, from the start.
     pub fn lines(self: &Arc<Self>) -> Lines {
+        self.lines_from(0)
+    }
+
+    /// A reader of its lines from this byte on; they are counted from there.
+    pub fn lines_from(self: &Arc<Self>, offset: u64) -> Lines {
         Lines {
             source: self.clone(),
-            next: 0,
+            next: offset,
             buffer: vec![0; MAX_ROW + READ],
             start: 0,
             end: 0,
-            base: 0,
+            base: offset,
             number: 0,
             skipping: false,
-            hash: Sha256::new(),
+        }
+    }
+
+    /// The SHA-256 of all its bytes.
+    pub fn hash(&self) -> io::Result<Hash> {
+        let (mut hash, mut buffer, mut at) = (Sha256::new(), vec![0; READ], 0);
+        loop {
+            let n = self.read(&mut buffer, at)?;
+            if n == 0 {
+                return Ok(Hash(hash.finalize().into()));
+            }
+            hash.update(buffer.get(..n).unwrap_or_default());
+            at += n as u64;
+        }
+    }
+
+    /// What is there at this byte; nothing behind the end.
+    fn read(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        loop {
+            match self.file.read_at(into, at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
         }
     }
 
@@ -257,7 +285,6 @@ pub struct Lines {
     base: u64,
     number: u64,
     skipping: bool,
-    hash: Sha256,
 }
 
 impl Lines {
@@ -294,21 +321,15 @@ impl Lines {
         self.end -= self.start;
         self.start = 0;
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let n = loop {
-            match self.source.file.read_at(room, self.next) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        self.hash.update(room.get(..n).unwrap_or_default());
+        let n = self.source.read(room, self.next)?;
         self.next += n as u64;
         self.end += n;
         Ok(n > 0)
     }
 
-    /// The SHA-256 of everything read so far; of the whole file once the lines are used up.
-    pub fn hash(&self) -> [u8; 32] {
-        self.hash.clone().finalize().into()
+    /// Where the next line starts in the file.
+    pub fn offset(&self) -> u64 {
+        self.base + self.start as u64
     }
 
     fn line(&mut self, from: usize, to: usize) -> Line<'_> {

@@ -11,9 +11,8 @@
 //! The file is locked while it is used, so that two runs of one batch exclude each other.
 
 use std::{
-    borrow::Cow,
     fs::{File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -23,11 +22,11 @@ use wallet_api::types::{BatchMode, RowOutcome};
 
 use super::{
     chunks::{Chunk, Plan},
-    row::string,
+    outcomes::{Held, ResultLine, Tally, scan, write},
 };
 
-/// Refusals and conflicts kept to be shown to people.
-const SHOWN: usize = 10;
+/// What is read of it at once.
+const READ: usize = 256 << 10;
 
 /// Why a results file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -98,114 +97,6 @@ pub struct Binding {
 /// The schema of a binding.
 pub const SCHEMA: &str = "walletctl.batch/2";
 
-/// One line.
-#[derive(Debug, Deserialize)]
-pub struct ResultLine<'a> {
-    /// Line of the batch file.
-    pub line: u64,
-    /// First row of its chunk, in the order they run.
-    pub chunk: u64,
-    /// The row's key.
-    #[serde(borrow)]
-    pub key: Cow<'a, str>,
-    /// `ok`, `replayed`, `refused`, `conflict`, `not_attempted` or `unknown`.
-    #[serde(borrow)]
-    pub outcome: Cow<'a, str>,
-    /// Why it was refused.
-    #[serde(borrow, default)]
-    pub code: Option<Cow<'a, str>>,
-    /// For a conflict: the first field that differs.
-    #[serde(borrow, default)]
-    pub field: Option<Cow<'a, str>>,
-    /// Why, in words.
-    #[serde(borrow, default)]
-    pub message: Option<Cow<'a, str>>,
-    /// The transaction.
-    #[serde(borrow, default)]
-    pub transaction: Option<Cow<'a, str>>,
-    /// Its record.
-    #[serde(default)]
-    pub seq: Option<u64>,
-}
-
-/// Rows by outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Happened now.
-    pub ok: u64,
-    /// Had happened before.
-    pub replayed: u64,
-    /// A rule forbids them.
-    pub refused: u64,
-    /// Their key was used for something else.
-    pub conflict: u64,
-    /// Not tried.
-    pub not_attempted: u64,
-    /// The answer was lost.
-    pub unknown: u64,
-}
-
-impl Counts {
-    /// Counts one outcome.
-    pub fn add(&mut self, outcome: &str) {
-        *match outcome {
-            "ok" => &mut self.ok,
-            "replayed" => &mut self.replayed,
-            "refused" => &mut self.refused,
-            "conflict" => &mut self.conflict,
-            "not_attempted" => &mut self.not_attempted,
-            _ => &mut self.unknown,
-        } += 1;
-    }
-
-    /// Rows whose outcome never changes.
-    pub fn settled(&self) -> u64 {
-        self.ok + self.replayed + self.refused + self.conflict
-    }
-
-    /// Rows whose money has moved, now or before.
-    pub fn committed(&self) -> u64 {
-        self.ok + self.replayed
-    }
-
-    /// Rows that were judged and turned down.
-    pub fn failed(&self) -> u64 {
-        self.refused + self.conflict
-    }
-}
-
-/// A row that failed, for people.
-#[derive(Clone, Debug, Serialize)]
-pub struct Failure {
-    /// Line of the batch file.
-    pub line: u64,
-    /// The row's key.
-    pub key: String,
-    /// `refused` or `conflict`.
-    pub outcome: String,
-    /// Why: the code, or the field that differs.
-    pub code: String,
-    /// Why, in words.
-    pub message: String,
-}
-
-/// What a results file holds.
-#[derive(Clone, Debug, Default)]
-pub struct Held {
-    /// Rows by outcome.
-    pub counts: Counts,
-    /// The first failures.
-    pub failures: Vec<Failure>,
-    /// Rows whose outcome stands: where the batch goes on.
-    pub settled: u64,
-    /// Bytes of their lines.
-    keep: u64,
-    /// Lines in all.
-    pub lines: u64,
-    /// True if rows that were not tried or whose outcome is unknown are written down.
-    pub stopped: bool,
-}
-
 /// A results file, to be read.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -221,6 +112,7 @@ pub struct Results {
     view: View,
     file: File,
     buffer: Vec<u8>,
+    tally: Tally,
     fresh: bool,
 }
 
@@ -284,12 +176,18 @@ impl Results {
         sync_folder(path).map_err(failed)?;
         // Whoever held the lock before may have begun the binding anew.
         let binding = read_binding(path)?.unwrap_or(ours);
-        Ok(Self { view: View { path: path.to_owned(), binding }, file, buffer: Vec::new(), fresh: bound.is_none() })
+        let view = View { path: path.to_owned(), binding };
+        Ok(Self { view, file, buffer: Vec::new(), tally: Tally::default(), fresh: bound.is_none() })
     }
 
     /// What can be read of it.
     pub fn view(&self) -> &View {
         &self.view
+    }
+
+    /// What its lines come to, since [`Results::cut`] said where it goes on.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// True if nothing was ever asked for from here: what the daemon knows already is somebody else's doing.
@@ -303,12 +201,18 @@ impl Results {
 
     /// Cuts off what does not stand, so that the batch can go on behind it.
     pub fn cut(&mut self, held: &Held) -> Result<(), ResultsError> {
+        let binding = &self.view.binding;
         let cut = |file: &mut File| {
             file.set_len(held.keep)?;
+            file.rewind()?;
+            let kept = BufReader::with_capacity(READ, &*file).take(held.keep);
+            let tally = scan(kept, binding.rows, binding.plan.mode == BatchMode::Atomic)?.tally;
             file.seek(SeekFrom::Start(held.keep))?;
-            file.sync_data()
+            file.sync_data()?;
+            Ok(tally)
         };
-        cut(&mut self.file).map_err(|error| self.failed(error))
+        self.tally = cut(&mut self.file).map_err(|error| self.failed(error))?;
+        Ok(())
     }
 
     /// Forgets every outcome, and goes on by this plan, in this epoch of the ledger.
@@ -328,13 +232,13 @@ impl Results {
     pub fn record(&mut self, chunk: &Chunk, outcomes: &[RowOutcome]) -> Result<(), ResultsError> {
         for (row, outcome) in chunk.rows.iter().zip(outcomes) {
             let key = chunk.body.get(row.key.clone()).unwrap_or_default();
-            line(&mut self.buffer, row.line, chunk.start, key, outcome);
+            write(&mut self.buffer, &mut self.tally, (row.line, chunk.start), key, outcome);
         }
         self.flush(true)
     }
 
     /// Appends one same outcome for all rows of a chunk, without syncing (see [`Results::sync`]).
-    pub fn record_all(&mut self, chunk: &Chunk, outcome: &str) -> Result<(), ResultsError> {
+    pub fn record_all(&mut self, chunk: &Chunk, outcome: &'static str) -> Result<(), ResultsError> {
         let outcome = RowOutcome {
             outcome: outcome.into(),
             transaction: None,
@@ -345,7 +249,7 @@ impl Results {
         };
         for row in &chunk.rows {
             let key = chunk.body.get(row.key.clone()).unwrap_or_default();
-            line(&mut self.buffer, row.line, chunk.start, key, &outcome);
+            write(&mut self.buffer, &mut self.tally, (row.line, chunk.start), key, &outcome);
         }
         self.flush(false)
     }
@@ -380,7 +284,7 @@ impl View {
 
     fn reader(&self) -> Result<Box<dyn io::BufRead>, ResultsError> {
         match File::open(&self.path) {
-            Ok(file) => Ok(Box::new(BufReader::with_capacity(1 << 18, file))),
+            Ok(file) => Ok(Box::new(BufReader::with_capacity(READ, file))),
             // Bound, but nothing was written yet.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Box::new(io::empty())),
             Err(error) => Err(self.failed(error)),
@@ -426,76 +330,4 @@ fn folder(path: &Path) -> &Path {
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
-}
-
-fn line(into: &mut Vec<u8>, number: u64, chunk: u64, key: &[u8], outcome: &RowOutcome) {
-    // Writing to memory cannot fail.
-    let _ = write!(into, "{{\"line\":{number},\"key\":");
-    into.extend_from_slice(key);
-    into.extend_from_slice(b",\"outcome\":");
-    string(into, &outcome.outcome);
-    for (name, text) in
-        [(&b",\"code\":"[..], &outcome.code), (b",\"field\":", &outcome.field), (b",\"message\":", &outcome.message)]
-    {
-        if let Some(text) = text {
-            into.extend_from_slice(name);
-            string(into, text);
-        }
-    }
-    if let Some(id) = outcome.transaction {
-        let _ = write!(into, ",\"transaction\":\"tx_{}_{}\"", id.epoch, id.seq);
-    }
-    if let Some(seq) = outcome.seq {
-        let _ = write!(into, ",\"seq\":{seq}");
-    }
-    let _ = writeln!(into, ",\"chunk\":{chunk}}}");
-}
-
-fn scan(mut reader: impl io::BufRead, rows: u64, atomic: bool) -> io::Result<Held> {
-    let mut held = Held::default();
-    let mut text = Vec::new();
-    // Bytes and rows before the chunk that the last settled line is of.
-    let (mut chunk, mut before) = (None, (0_u64, 0_u64));
-    let mut bytes = 0_u64;
-    loop {
-        text.clear();
-        let read = reader.read_until(b'\n', &mut text)? as u64;
-        if read == 0 || text.last() != Some(&b'\n') {
-            break;
-        }
-        let Ok(line) = serde_json::from_slice::<ResultLine<'_>>(&text) else {
-            break;
-        };
-        held.lines += 1;
-        held.counts.add(&line.outcome);
-        let settled = matches!(&*line.outcome, "ok" | "replayed" | "refused" | "conflict");
-        held.stopped |= !settled;
-        if !held.stopped {
-            if chunk != Some(line.chunk) {
-                chunk = Some(line.chunk);
-                before = (bytes, held.settled);
-            }
-            held.settled += 1;
-            held.keep = bytes + read;
-        }
-        if matches!(&*line.outcome, "refused" | "conflict") && held.failures.len() < SHOWN {
-            let code = line.code.as_ref().or(line.field.as_ref()).map_or_else(String::new, ToString::to_string);
-            held.failures.push(Failure {
-                line: line.line,
-                key: line.key.to_string(),
-                outcome: line.outcome.to_string(),
-                code,
-                message: line.message.as_ref().map_or_else(String::new, ToString::to_string),
-            });
-        }
-        bytes += read;
-    }
-    if !held.stopped && held.lines < rows {
-        // Ended without a word: part of the last chunk may be missing.
-        (held.keep, held.settled) = before;
-    }
-    if atomic && held.counts.committed() < rows {
-        (held.keep, held.settled) = (0, 0);
-    }
-    Ok(held)
 }

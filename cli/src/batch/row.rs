@@ -9,10 +9,11 @@ use rust_decimal::Decimal;
 use wallet_api::types::Op;
 use wallet_core::{
     asset::{Asset, AssetCode, Assets},
+    digits::Digits,
     ids::WalletId,
     key::Key,
     money::{Amount, Quantity},
-    text::{Memo, Metadata},
+    text::{MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, Memo, Metadata},
     time::Timestamp,
 };
 
@@ -156,7 +157,9 @@ impl Row<'_> {
             let error = self.memo.parse::<Memo>().err();
             fault(&mut faults, line, &self.memo, error.map(|error| format!("memo: must be {}", error.rule)));
         }
-        if let Some((_, first)) = self.meta.first() {
+        if let Some((_, first)) = self.meta.first()
+            && !is_plain_metadata(&self.meta)
+        {
             let pairs = self.meta.iter().map(|(name, value)| (&**name, &**value));
             fault(&mut faults, line, first, Metadata::new(pairs).err().map(|error| error.to_string()));
         }
@@ -233,7 +236,8 @@ impl Row<'_> {
 
 /// Appends a JSON string.
 pub fn string(into: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+    // Every byte is looked at: without a way out of the loop many are looked at together.
+    if text.bytes().fold(true, |bare, b| bare & (b >= 0x20) & (b != b'"') & (b != b'\\')) {
         into.push(b'"');
         into.extend_from_slice(text.as_bytes());
         into.push(b'"');
@@ -241,6 +245,11 @@ pub fn string(into: &mut Vec<u8>, text: &str) {
         // Writing a string to memory cannot fail; an empty one would be refused by the daemon.
         into.extend_from_slice(b"\"\"");
     }
+}
+
+/// Appends a number.
+pub fn number(into: &mut Vec<u8>, value: u64) {
+    into.extend_from_slice(Digits::number(value).as_bytes());
 }
 
 fn fault(faults: &mut Vec<RowFault>, line: &str, part: &str, what: Option<String>) {
@@ -276,7 +285,22 @@ fn is_wallet(text: &str) -> bool {
 
 /// True for text that is certainly a good memo; anything else is asked of the core.
 fn is_plain(text: &str) -> bool {
-    text.len() <= 500 && text.bytes().all(|b| (0x20..0x7f).contains(&b))
+    text.len() <= 500 && is_printable(text)
+}
+
+/// True for what are certainly good metadata; anything else is asked of the core.
+fn is_plain_metadata(meta: &[(Cow<'_, str>, Cow<'_, str>)]) -> bool {
+    let name = |text: &str| {
+        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let bytes: usize = meta.iter().map(|(name, value)| name.len() + value.len()).sum();
+    meta.len() <= MAX_METADATA_ENTRIES
+        && bytes <= MAX_METADATA_BYTES
+        && meta.iter().all(|(key, value)| name(key) && is_printable(value))
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|b| (0x20..0x7f).contains(&b))
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ use sha2::Digest as _;
 use wallet_api::types::{Batch, BatchMode, RowOutcome};
 
 use super::{
-    check::{Checked, Format, check},
+    check::{Checked, Format, check, thorough},
     chunks::{Chunk, Chunker, Plan, Sort},
     input::{Bounds, InputError, MAX_ROW, Source},
-    results::{Binding, Held, Ledger, Results, ResultsError, SCHEMA, View},
+    outcomes::Held,
+    quick::pieces,
+    results::{Binding, Ledger, Results, ResultsError, SCHEMA, View},
     row::Known,
 };
 
@@ -104,6 +106,65 @@ fn only_the_first_hundred_faults_are_told_but_all_are_counted() {
     assert_eq!(found.faults.first().last().unwrap().line, 101);
 }
 
+/// A file with everything that may be in a good one: every operation, several assets, quotes, empty lines, both ends of
+/// lines, and a last line without any.
+fn motley() -> String {
+    let mut text = HEADER.to_owned();
+    for i in 0..300 {
+        let (op, from, to) = [("deposit", "", "w1"), ("withdraw", "w2", ""), ("transfer", "w1", "w2")][i % 3];
+        let asset = ["EUR", "JPY", "XBT"][i / 7 % 3];
+        let memo = if i % 5 == 0 { format!("\"a, \"\"{}\"\"\"", "é".repeat(i % 100)) } else { String::new() };
+        let end = ["\n", "\r\n", "\n\n", "\n\r\n"][i % 4];
+        let _ = write!(text, "k{i},{op},{from},{to},{},{asset},,{memo},{end}", i + 1);
+    }
+    text + "last,deposit,,w1,1,EUR,,,"
+}
+
+#[test]
+fn a_good_file_is_the_same_however_many_threads_read_it_in_whatever_pieces() {
+    let known = Known::built_in();
+    let source = source(motley());
+    let whole = thorough(&source, Format::Csv, &mut known.clone()).unwrap();
+    assert_eq!((whole.rows, whole.faults.count(), whole.unknown_assets), (301, 0, true));
+    for (threads, piece) in (1..=4).flat_map(|threads| [1, 2, 3, 17, 64, 1_000, 1 << 20].map(|piece| (threads, piece)))
+    {
+        let found = pieces(&source, Format::Csv, &known, threads, piece).unwrap();
+        assert_eq!((found.sha256, found.rows, found.unknown_assets), (whole.sha256, whole.rows, true));
+        assert_eq!(format!("{:?}", found.totals), format!("{:?}", whole.totals), "{threads} threads, {piece} bytes");
+    }
+}
+
+#[test]
+fn what_is_wrong_anywhere_is_never_taken_for_good() {
+    let bad = |text: &str| {
+        let source = source(text);
+        [1, 40, 1 << 20].map(|piece| pieces(&source, Format::Csv, &Known::all([]), 3, piece).is_none()) == [true; 3]
+    };
+    let row = |i: usize| format!("k{i},deposit,,w1,1.00,EUR,,,\n");
+    let with = |at: usize, wrong: &str| {
+        let rows: Vec<_> = (0..40).map(|i| if i == at { wrong.to_owned() } else { row(i) }).collect();
+        format!("{HEADER}{}", rows.concat())
+    };
+    assert!(!bad(&with(41, "")));
+    for at in [0, 1, 20, 38, 39] {
+        for wrong in [
+            "k",
+            "k,deposit,,w1,1,EUR,,,\0",
+            "k,deposit,,w1,1,XBT,,,",
+            "k,deposit,,w1,1,EUR,,\"open,",
+            "k,pay,,w1,1,EUR,,,",
+        ] {
+            assert!(bad(&with(at, &format!("{wrong}\n"))), "{wrong:?} as row {at}");
+        }
+        assert!(bad(&with(at, &row((at + 1) % 40))), "a key is there twice");
+        assert!(bad(&with(at, &format!("k,deposit,,w1,1,EUR,,{},\n", "x".repeat(2 * MAX_ROW)))));
+    }
+    let large = |i: usize| format!("k{i},deposit,,w1,9{},JPY,,,\n", "0".repeat(26));
+    let sum: String = (0..100).map(large).collect();
+    assert!(bad(&format!("{HEADER}{sum}")), "the rows add up to more than a decimal holds");
+    assert!(bad("") && bad("key,op,amount\n") && !bad(HEADER));
+}
+
 #[test]
 fn a_line_may_be_as_long_as_the_limit_whatever_the_buffer_holds() {
     for len in [MAX_ROW - 1, MAX_ROW, MAX_ROW + 1, MAX_ROW + 2] {
@@ -165,7 +226,7 @@ fn sorting_puts_rows_in_the_order_of_time_then_line() {
     assert!(batch.commands.is_sorted_by_key(|command| command.effective_at));
 }
 
-fn outcome(name: &str) -> RowOutcome {
+fn outcome(name: &'static str) -> RowOutcome {
     let code = (name == "refused").then(|| "insufficient_funds".into());
     RowOutcome { outcome: name.into(), transaction: None, seq: None, code, message: None, field: None }
 }
@@ -198,7 +259,7 @@ fn results_go_on_where_what_stands_ends() {
     std::fs::write(&path, &torn[..torn.len() - 5]).unwrap();
     let mut results = open();
     let held = results.view().held().unwrap();
-    assert_eq!((held.settled, held.lines), (10, 19));
+    assert_eq!((held.settled, held.tally.lines), (10, 19));
     results.cut(&held).unwrap();
     // A stop is told, and the batch goes on behind the row that was refused.
     let mut second = vec![outcome("ok"); 10];
@@ -208,14 +269,18 @@ fn results_go_on_where_what_stands_ends() {
     results.record_all(&all[2], "not_attempted").unwrap();
     results.sync().unwrap();
     let held = results.view().held().unwrap();
-    assert_eq!((held.settled, held.counts.ok, held.counts.refused, held.counts.not_attempted), (15, 14, 1, 10));
-    assert_eq!((held.failures[0].line, held.failures[0].key.as_str()), (16, "k14"));
+    let counts = held.tally.counts;
+    assert_eq!((held.settled, counts.ok, counts.refused, counts.not_attempted), (15, 14, 1, 10));
+    assert_eq!((held.tally.failures[0].line, held.tally.failures[0].key.as_str()), (16, "k14"));
+    // What was counted on the way, behind what was there before, is what reading it all comes to.
+    assert_eq!(*results.tally(), held.tally);
     results.cut(&held).unwrap();
     for chunk in chunks(&source, &plan, 15) {
         results.record(&chunk, &vec![outcome("ok"); chunk.rows.len()]).unwrap();
     }
     let held = results.view().held().unwrap();
-    assert_eq!((held.settled, held.counts.committed(), held.stopped), (25, 24, false));
+    assert_eq!((held.settled, held.tally.counts.committed(), held.stopped), (25, 24, false));
+    assert_eq!(*results.tally(), held.tally);
 }
 
 #[test]
@@ -258,7 +323,7 @@ fn outcomes_are_true_of_one_ledger_and_one_epoch_of_it() {
     assert!(!results.view().is_of(&restored) && !results.is_fresh());
     results.begin(plan, 2).unwrap();
     let held: Held = results.view().held().unwrap();
-    assert_eq!((held.lines, held.settled), (0, 0));
+    assert_eq!((held.tally.lines, held.settled), (0, 0));
     assert!(results.view().is_of(&restored) && results.is_fresh());
     assert!(View::find(&path).unwrap().unwrap().is_of(&restored));
 }

@@ -208,13 +208,13 @@ fn tally(
         return Err(CliError::new("internal", "walletd answered with another number of outcomes than wallets"));
     }
     for (wallet, row) in wallets.iter().zip(&result.outcomes) {
-        match row.outcome.as_str() {
+        match &*row.outcome {
             "ok" => counts.opened += 1,
             "replayed" => counts.replayed += 1,
             "conflict" => counts.conflicts += 1,
             _ => counts.refused += 1,
         }
-        if !matches!(row.outcome.as_str(), "ok" | "replayed") && told.len() < TOLD {
+        if !matches!(&*row.outcome, "ok" | "replayed") && told.len() < TOLD {
             let id = wallet.id.as_ref().map(ToString::to_string).unwrap_or_default();
             let why = [row.code.as_deref(), row.field.as_deref(), row.message.as_deref()];
             let why: Vec<_> = why.into_iter().flatten().collect();

@@ -57,9 +57,7 @@ fn find(
     ledger: Result<&Ledger, &CliError>,
 ) -> Result<(Arc<Source>, View), CliError> {
     let (source, _) = open(file)?;
-    let mut lines = source.lines();
-    while lines.next_line().map_err(|error| of_io(source.name(), &error))?.is_some() {}
-    let sha256 = Hash(lines.hash());
+    let sha256 = source.hash().map_err(|error| of_io(source.name(), &error))?;
     let path = match (results, ledger) {
         (Some(path), _) => path.to_owned(),
         (None, Ok(ledger)) => results_path(ctx, sha256, ledger)?,

@@ -14,7 +14,8 @@ use crate::{
     batch::{
         check::Format,
         input::Source,
-        results::{ResultLine, View},
+        outcomes::{ResultLine, is_failed},
+        results::View,
         sort::Sorter,
     },
     output::{Cell, Meta, Record},
@@ -51,10 +52,6 @@ impl Record for Shown {
             _ => Cell::None,
         }
     }
-}
-
-fn is_failed(outcome: &str) -> bool {
-    matches!(outcome, "refused" | "conflict")
 }
 
 pub(super) async fn report(ctx: &Context, args: &Report) -> Result<(), CliError> {

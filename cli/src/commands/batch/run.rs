@@ -22,7 +22,8 @@ use crate::{
         check::Checked,
         chunks::{Chunk, Chunker, Plan, Sort},
         input::Source,
-        results::{Binding, Held, Results, ResultsError, SCHEMA, View},
+        outcomes::{Held, Tally},
+        results::{Binding, Results, SCHEMA, View},
         row::Known,
         run::{End, Sender},
     },
@@ -70,13 +71,13 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
         Some(view) => view.held().map_err(|error| of_results(&error))?,
         None => Held::default(),
     };
-    if let Some(view) = known_before.filter(|_| held.lines > 0 && !args.again) {
+    if let Some(view) = known_before.filter(|_| held.tally.lines > 0 && !args.again) {
         same_plan(&plan, &view.binding.plan)?;
         if held.settled == checked.rows || final_anyway(mode, &held) {
             ctx.prompt.note(
                 "this file was run before: nothing is sent, these are its outcomes (--again asks for every row again)",
             );
-            return tell(ctx, &view, End::Done);
+            return tell(ctx, &view, held.tally, End::Done);
         }
     }
     if args.again {
@@ -95,7 +96,7 @@ pub(super) async fn run(ctx: &Context, args: Run) -> Result<(), CliError> {
     let mut results = Results::open(&path, binding).map_err(|error| of_results(&error))?;
     // Another run may have gone on while somebody thought about the question.
     let mut held = results.view().held().map_err(|error| of_results(&error))?;
-    if args.again || held.lines == 0 || !results.view().is_of(&ledger) {
+    if args.again || held.tally.lines == 0 || !results.view().is_of(&ledger) {
         let attempt = if args.again { now().as_micros() } else { results.view().binding.plan.attempt };
         results.begin(Plan { attempt, ..plan }, ledger.epoch).map_err(|error| of_results(&error))?;
         held = Held::default();
@@ -116,14 +117,14 @@ pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> 
     let mut held = if stands { results.view().held().map_err(|error| of_results(&error))? } else { Held::default() };
     let rows = results.view().binding.rows;
     if held.settled == rows {
-        return tell(ctx, results.view(), End::Done);
+        return tell(ctx, results.view(), held.tally, End::Done);
     }
     let left = rows - held.settled;
     ctx.confirm(args.sending.yes, &format!("Send the {left} rows of {} that are not final?", source.name()), None)?;
     let plan = results.view().binding.plan.clone();
     if !stands {
         results.begin(plan, ledger.epoch).map_err(|error| of_results(&error))?;
-    } else if plan.mode == BatchMode::Atomic && held.counts.failed() > 0 {
+    } else if plan.mode == BatchMode::Atomic && held.tally.counts.failed() > 0 {
         let plan = Plan { attempt: now().as_micros(), ..plan };
         results.begin(plan, ledger.epoch).map_err(|error| of_results(&error))?;
         held = Held::default();
@@ -133,7 +134,7 @@ pub(super) async fn resume(ctx: &Context, args: Resume) -> Result<(), CliError> 
 
 /// True if only a person can decide to go on: somebody asked for it to stop there.
 fn final_anyway(mode: BatchMode, held: &Held) -> bool {
-    mode != BatchMode::Continue && held.counts.failed() > 0 && held.stopped
+    mode != BatchMode::Continue && held.tally.counts.failed() > 0 && held.stopped
 }
 
 fn same_plan(asked: &Plan, kept: &Plan) -> Result<(), CliError> {
@@ -201,16 +202,12 @@ async fn send(
     };
     let (end, results) = sender.send(results, held.settled).await?;
     drop((progress, in_flight));
-    tell(ctx, results.view(), end)
+    // What was written is what reading it again would come to: it is counted by the same rule.
+    tell(ctx, results.view(), results.tally().clone(), end)
 }
 
-fn tell(ctx: &Context, view: &View, end: End) -> Result<(), CliError> {
-    let unread = |error: &ResultsError| {
-        CliError::unknown(error.to_string())
-            .hint("walletctl batch resume asks again for what it cannot read; what happened replays.")
-    };
-    let held = view.held().map_err(|error| unread(&error))?;
-    let summary = Summary::new(view, held);
+fn tell(ctx: &Context, view: &View, tally: Tally, end: End) -> Result<(), CliError> {
+    let summary = Summary::new(view, tally);
     let shown = summary.show(ctx);
     // What became of the money comes before that it could not be shown.
     summary.verdict(end)?;

@@ -8,7 +8,8 @@ use crate::{
     CliError, Context,
     batch::{
         chunks::Sort,
-        results::{Counts, Failure, Held, View},
+        outcomes::{Counts, Failure, Tally},
+        results::View,
         run::End,
     },
     output::{Cell, Format, Meta, Record},
@@ -83,10 +84,10 @@ fn mode_name(mode: BatchMode) -> &'static str {
 }
 
 impl Summary {
-    pub(super) fn new(view: &View, held: Held) -> Self {
-        let mut counts = held.counts;
+    pub(super) fn new(view: &View, tally: Tally) -> Self {
+        let mut counts = tally.counts;
         // Rows that were never written down were never tried.
-        counts.not_attempted += view.binding.rows.saturating_sub(held.lines);
+        counts.not_attempted += view.binding.rows.saturating_sub(tally.lines);
         Self {
             batch: view.binding.plan.sha256.to_string(),
             file: view.binding.file.display().to_string(),
@@ -96,7 +97,7 @@ impl Summary {
             counts,
             ledger_id: view.binding.ledger.id.clone(),
             results: view.path.display().to_string(),
-            failures: held.failures,
+            failures: tally.failures,
         }
     }
 
@@ -177,5 +178,5 @@ pub(super) async fn status(ctx: &Context, args: &Status) -> Result<(), CliError>
     ctx.out().check::<Summary>()?;
     let (_, view) = find_standing(ctx, &args.file, args.results.as_deref()).await?;
     let held = view.held().map_err(|error| of_results(&error))?;
-    Summary::new(&view, held).show(ctx)
+    Summary::new(&view, held.tally).show(ctx)
 }

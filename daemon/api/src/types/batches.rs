@@ -1,6 +1,8 @@
 //! Many commands in one request.
 
-use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 use utoipa::{IntoParams, ToSchema};
 use wallet_core::{
     asset::AssetCode,
@@ -111,7 +113,9 @@ pub struct BatchResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowOutcome {
     /// `ok`, `replayed`, `refused`, `conflict` or `not_attempted`.
-    pub outcome: String,
+    #[serde(deserialize_with = "outcome")]
+    #[schema(value_type = String)]
+    pub outcome: Cow<'static, str>,
     /// The transaction (for ok, replayed; for conflict, the one that has the key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -128,4 +132,35 @@ pub struct RowOutcome {
     /// For a conflict: the first field that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+}
+
+/// The outcomes there are: thousands of them are in one answer, so they are not copied for each row.
+const OUTCOMES: [&str; 5] = ["ok", "replayed", "refused", "conflict", "not_attempted"];
+
+fn outcome<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'static, str>, D::Error> {
+    struct Visit;
+    impl Visitor<'_> for Visit {
+        type Value = Cow<'static, str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an outcome")
+        }
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            let known = OUTCOMES.into_iter().find(|known| *known == text);
+            Ok(known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed))
+        }
+    }
+    from.deserialize_str(Visit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_is_known_is_not_copied_and_another_one_is_kept() {
+        let read =
+            |name: &str| serde_json::from_str::<RowOutcome>(&format!(r#"{{"outcome":"{name}"}}"#)).unwrap().outcome;
+        assert!(OUTCOMES.into_iter().all(|name| matches!(read(name), Cow::Borrowed(known) if known == name)));
+        assert_eq!(read("postponed"), "postponed");
+    }
 }
