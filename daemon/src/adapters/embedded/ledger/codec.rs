@@ -14,7 +14,7 @@ use wallet_core::{
 };
 
 /// The number of this layout.
-pub(super) const FORMAT: &str = "3";
+pub(super) const FORMAT: &str = "4";
 const STORE: &str = super::STORE;
 
 pub(super) fn damaged(what: &'static str) -> StoreError {
@@ -76,8 +76,17 @@ impl<'a> Cells<'a> {
     }
 
     fn number(&mut self) -> Result<u128, StoreError> {
-        let mut value = 0_u128;
-        for shift in (0..=126).step_by(7) {
+        // In a register, as nearly all numbers fit.
+        let mut small = 0_u64;
+        for shift in (0..=56).step_by(7) {
+            let byte = self.byte()?;
+            small |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(small.into());
+            }
+        }
+        let mut value = u128::from(small);
+        for shift in (63..=126).step_by(7) {
             let byte = self.byte()?;
             value |= u128::from(byte & 0x7f) << shift;
             if byte < 0x80 {
@@ -212,6 +221,12 @@ pub(super) fn entry_key(number: u64, run: u8, effective_at: Timestamp, seq: u64)
     packed(number, run, time, seq)
 }
 
+/// The first key behind a run's end; without one, of the run.
+pub(super) fn entry_key_behind(number: u64, run: u8, end: Option<Tail>) -> [u8; ENTRY_KEY] {
+    let start = end.map_or((Timestamp::MIN, 0), |end| (end.effective_at, end.seq.saturating_add(1)));
+    entry_key(number, run, start.0, start.1)
+}
+
 fn packed(number: u64, run: u8, time: u64, seq: u64) -> [u8; ENTRY_KEY] {
     let (number, seq) = (number.min(MAX_SEQ), seq.min(MAX_SEQ));
     let mut high = u128::from(number);
@@ -226,22 +241,108 @@ fn packed(number: u64, run: u8, time: u64, seq: u64) -> [u8; ENTRY_KEY] {
     key
 }
 
-pub(super) type MarkKey = [u8; ENTRY_KEY];
+/// Bytes a stretch begins with: enough for a run that seldom goes on.
+const STRETCH: usize = 128;
 
-/// The key of a mark: account, seq. It lies among the entries: what an account needs lies together.
-pub(super) fn mark_key(number: u64, seq: u64) -> MarkKey {
+/// The key of a mark: account, seq. It lies behind the account's stretches.
+pub(super) fn mark_key(number: u64, seq: u64) -> [u8; ENTRY_KEY] {
     packed(number, MARKS, seq.min(MAX_SEQ), 0)
 }
 
-/// A mark: the ends of an account's runs behind the entry of its seq.
-pub(super) fn encode_mark(tails: &[Tail]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(tails.len() * 16 + 2);
-    Row(&mut row).tails(tails);
-    row
+/// The seq of a mark's key.
+pub(super) fn decode_mark_key(key: &[u8]) -> Result<u64, StoreError> {
+    let micros = decode_entry_key(key)?.effective_at.micros_since(Timestamp::MIN);
+    Ok(micros.unsigned_abs())
 }
 
-pub(super) fn decode_mark(bytes: &[u8], scale: u32) -> Result<Vec<Tail>, StoreError> {
-    Cells(bytes).tails(scale)
+/// The ends of an account's runs behind an entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The entry's.
+    pub(super) version: u64,
+    pub(super) tails: Vec<Tail>,
+}
+
+pub(super) fn encode_mark(version: u64, tails: &[Tail]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(tails.len() * 16 + 12);
+    let mut row = Row(&mut bytes);
+    row.number(version.into());
+    row.tails(tails);
+    bytes
+}
+
+pub(super) fn decode_mark(bytes: &[u8], scale: u32) -> Result<Mark, StoreError> {
+    let mut cells = Cells(bytes);
+    Ok(Mark { version: cells.u64()?, tails: cells.tails(scale)? })
+}
+
+/// An entry in its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) place: Place,
+    /// The run's sum behind it.
+    pub(super) run_after: Balance,
+}
+
+/// Entries of one run, one behind the other, by what each differs from the one before. The first one's place is in
+/// the key, which is that of its entry.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    first: Place,
+    last: Step,
+    row: Vec<u8>,
+}
+
+impl Stretch {
+    pub(super) fn of(first: Step) -> Self {
+        let mut row = Vec::with_capacity(STRETCH);
+        Row(&mut row).signed(first.run_after.units());
+        Self { first: first.place, last: first, row }
+    }
+
+    /// Adds the next one: neither its time nor its seq is before the last one's.
+    pub(super) fn push(&mut self, next: Step) {
+        let mut row = Row(&mut self.row);
+        let (here, before) = (next.place, self.last.place);
+        row.small(here.effective_at.micros_since(before.effective_at).unsigned_abs());
+        row.small(here.seq.saturating_sub(before.seq));
+        row.signed(next.run_after.units() - self.last.run_after.units());
+        self.last = next;
+    }
+
+    pub(super) fn into_row(self, number: u64, run: u8) -> ([u8; ENTRY_KEY], Vec<u8>) {
+        (entry_key(number, run, self.first.effective_at, self.first.seq), self.row)
+    }
+}
+
+/// The last step of a stretch that counts by a time and is known at a seq; none if the first is not.
+pub(super) fn last_step(
+    first: Place,
+    row: &[u8],
+    scale: u32,
+    at: Timestamp,
+    known: u64,
+) -> Result<Option<Step>, StoreError> {
+    let mut cells = Cells(row);
+    let (mut place, mut sum, mut last) = (first, cells.signed()?, None);
+    while place.effective_at <= at && place.seq <= known {
+        last = Some((place, sum));
+        if cells.0.is_empty() {
+            break;
+        }
+        let later = i64::try_from(cells.u64()?).map_err(|_| damaged("a row has a time out of range"))?;
+        let out_of_range = || damaged("a row has a number out of range");
+        place = Place {
+            effective_at: place.effective_at.plus_micros(later),
+            seq: place.seq.checked_add(cells.u64()?).ok_or_else(out_of_range)?,
+        };
+        sum = sum.checked_add(cells.signed()?).ok_or_else(out_of_range)?;
+    }
+    let step = |(place, sum)| {
+        let run_after = Balance::from_units(sum, scale).map_err(|_| damaged("a row has a balance out of range"))?;
+        Ok(Step { place, run_after })
+    };
+    last.map(step).transpose()
 }
 
 /// What an entry's key says, the account and run aside.
@@ -350,6 +451,28 @@ mod tests {
             // Marks lie behind the account's entries, in front of the next account's.
             prop_assert!(key(a) < mark_key(a.0, a.3) && mark_key(a.0, a.3) < key((a.0 + 1, a.1, a.2, a.3)));
             prop_assert_eq!(mark_key(a.0, a.3).cmp(&mark_key(a.0, b.3)), a.3.cmp(&b.3));
+        }
+
+        #[test]
+        fn a_stretch_says_what_its_entries_say(
+            steps in prop::collection::vec((0_i64..1_000, 1_u64..1_000, -10_i128.pow(27)..10_i128.pow(27)), 1..70),
+            at in 0_i64..30_000, known in 0_u64..30_000
+        ) {
+            let mut place = Place { effective_at: Timestamp::EPOCH, seq: 0 };
+            let steps: Vec<_> = steps.into_iter().map(|(later, seqs, sum)| {
+                place = Place { effective_at: place.effective_at.plus_micros(later), seq: place.seq + seqs };
+                Step { place, run_after: Balance::from_units(sum, 2).unwrap() }
+            }).collect();
+            let (first, rest) = steps.split_first().unwrap();
+            let mut stretch = Stretch::of(*first);
+            rest.iter().for_each(|step| stretch.push(*step));
+            let (key, row) = stretch.into_row(7, 3);
+            prop_assert_eq!(key, entry_key(7, 3, first.place.effective_at, first.place.seq));
+            let at = Timestamp::from_micros(at);
+            let right = steps.iter().take_while(|step| step.place.effective_at <= at && step.place.seq <= known).last();
+            let said = last_step(decode_entry_key(&key).unwrap(), &row, 2, at, known).unwrap();
+            prop_assert_eq!(said, right.copied());
+            prop_assert!(last_step(first.place, &row[..row.len() - 1], 2, Timestamp::MAX, u64::MAX).is_err());
         }
 
         #[test]

@@ -1,10 +1,6 @@
 //! Committing: load what the requests need, decide, write everything in one synced batch.
 
-use std::{
-    collections::{HashMap, HashSet, hash_map},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fjall::{OwnedWriteBatch, UserValue};
 use wallet_core::{
@@ -20,15 +16,14 @@ use wallet_core::{
     },
     outcome::{Answer, Outcome},
     ports::StoreError,
-    runs::{Dealt, Runs},
 };
 
 use super::{
     ASSET_PREFIX, DURABLE, Engine, FjallLedger, STORE, Writer,
     behind::{Due, UNTIL},
-    codec::{self, EntryRow, MarkKey},
+    codec::{self, EntryRow},
     engine,
-    search::MARK_EVERY,
+    past::PastRow,
 };
 
 /// Longest wait for memory before a commit, and its steps: then the writing-out is asked for once more.
@@ -133,11 +128,12 @@ impl FjallLedger {
         };
         let touched = decision.touched.iter().filter_map(|id| decision.state.accounts.get(id)).cloned().collect();
         let due = self.behind.due(&decision.records, touched);
+        let past = self.past_rows(&store, writer, &decision.entries)?;
         let rows = Rows {
             journal: decision.records.iter().map(&mut encode).collect(),
             records: &decision.records,
             entries: &decision.entries,
-            marks: self.marks(&store, writer, &decision.entries)?,
+            past,
             due: &due,
             kept: &decision.kept,
         };
@@ -159,6 +155,14 @@ impl FjallLedger {
         self.set_head(decision.state.head);
         self.recent.push(&decision.records);
         Ok(())
+    }
+
+    /// The rows that past balances need of these entries, which are not written yet.
+    fn past_rows(&self, store: &Engine, writer: &mut Writer, entries: &[Entry]) -> Result<Vec<PastRow>, StoreError> {
+        let mut open = writer.open.take().unwrap_or_default();
+        let rows = open.rows(store, &store.db.snapshot(), entries, |id| self.account_for(store, writer, id));
+        writer.open = Some(open);
+        rows
     }
 
     /// Refuses before the store is touched: a store that runs out of room in the middle has to be reopened.
@@ -235,7 +239,7 @@ struct Rows<'a> {
     journal: Vec<UserValue>,
     records: &'a [Arc<Stored>],
     entries: &'a [Entry],
-    marks: Vec<(MarkKey, Vec<u8>)>,
+    past: Vec<PastRow>,
     due: &'a Due,
     kept: &'a [(ScopedKey, KeptAnswer)],
 }
@@ -290,8 +294,8 @@ impl Rows<'_> {
             codec::encode_entry(&cells, &mut row);
             batch.insert(&store.entries, key, row.as_slice());
         }
-        for (key, mark) in &self.marks {
-            batch.insert(&store.entries, *key, mark.as_slice());
+        for (key, past) in &self.past {
+            batch.insert(&store.past, *key, past.as_slice());
         }
         let Due::Now { rows: accounts, until } = self.due else { return };
         batch.insert(&store.meta, UNTIL, until.to_be_bytes());
@@ -311,31 +315,6 @@ impl Rows<'_> {
             (None, Some((key, _))) => Ok(store.kept(key)?.is_some()),
             (None, None) => Ok(true),
         }
-    }
-}
-
-impl FjallLedger {
-    /// The marks that are due behind these entries, which are not written yet.
-    fn marks(&self, store: &Engine, writer: &Writer, entries: &[Entry]) -> Result<Vec<(MarkKey, Vec<u8>)>, StoreError> {
-        let is_due = |entry: &&Entry| entry.version.is_multiple_of(MARK_EVERY);
-        let due: HashSet<u64> = entries.iter().filter(is_due).map(|entry| entry.number).collect();
-        let mut followed: HashMap<u64, Runs> = HashMap::with_capacity(due.len());
-        let mut marks = Vec::new();
-        for entry in entries.iter().filter(|entry| due.contains(&entry.number)) {
-            let runs = match followed.entry(entry.number) {
-                hash_map::Entry::Occupied(runs) => runs.into_mut(),
-                hash_map::Entry::Vacant(place) => {
-                    // One that is opened in this very commit has no runs before it.
-                    let before = self.account_for(store, writer, &entry.account)?;
-                    place.insert(before.map(|account| account.runs).unwrap_or_default())
-                }
-            };
-            runs.follow(entry.effective_at, entry.seq, Dealt { run: entry.run, run_after: entry.run_after });
-            if is_due(&entry) {
-                marks.push((codec::mark_key(entry.number, entry.seq), codec::encode_mark(&runs.tails)));
-            }
-        }
-        Ok(marks)
     }
 }
 

@@ -79,8 +79,8 @@ impl Ends {
                 (Axis::Recorded, false) => from_seq = from_seq.max(seq.saturating_add(1)),
             }
         }
-        let before = if from_seq > 1 { Some(search.past(from_seq - 1)?) } else { None };
-        Ok(Self { from, to, until: search.past(to_seq)?, before })
+        let before = if from_seq > 1 { Some(search.past(from_seq - 1, Timestamp::MAX)?) } else { None };
+        Ok(Self { from, to, until: search.past(to_seq, to)?, before })
     }
 }
 

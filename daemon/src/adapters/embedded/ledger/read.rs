@@ -134,7 +134,7 @@ impl LedgerStore for FjallLedger {
     ) -> Result<Vec<Balance>, StoreError> {
         let store = self.engine()?;
         let snapshot = store.db.snapshot();
-        let search = Search::new(&snapshot, &store.entries, account);
+        let search = Search::new(&snapshot, &store, account);
         let balances = search.balances(times, known)?;
         tracing::trace!(times = times.len(), reads = ?search.reads(), "past balances");
         Ok(balances)
@@ -147,7 +147,7 @@ impl LedgerStore for FjallLedger {
             return Ok(Page { items: Vec::new(), more: false });
         };
         let snapshot = store.db.snapshot();
-        let search = Search::new(&snapshot, &store.entries, &account);
+        let search = Search::new(&snapshot, &store, &account);
         let (from, to) = (query.from.unwrap_or(Timestamp::MIN), query.to.unwrap_or(Timestamp::MAX));
         let mut bounds = merge::Bounds {
             axis: query.axis,

@@ -53,18 +53,18 @@ async fn commit(ledger: &FjallLedger, key: &str, actions: Vec<Action>) {
 }
 
 /// The most reads of many random questions to a history, and how many runs it has. Every answer is checked: each entry
-/// is 0.01, so a balance is a number of entries.
+/// is 0.01, so a balance is a number of entries. One in ten asks at the head.
 async fn most_reads(shape: &str, count: u64) -> (Reads, u64) {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = FjallLedger::open(LedgerOptions {
+    let options = LedgerOptions {
         dir: dir.path().join("ledger"),
         cache_bytes: 1 << 20,
         write_buffer_bytes: 4 << 20,
         reserve_bytes: 0,
         new_id: "reads".into(),
         clock: Arc::new(ManualClock::default()),
-    })
-    .unwrap();
+    };
+    let mut ledger = FjallLedger::open(options.clone()).unwrap();
     let open = OpenWallet {
         id: id("w"),
         owner: "o".parse().unwrap(),
@@ -91,6 +91,11 @@ async fn most_reads(shape: &str, count: u64) -> (Reads, u64) {
             })
         };
         commit(&ledger, &format!("c{chunk}"), times.iter().map(deposit).collect()).await;
+        // What it had in memory between two marks is read back.
+        if chunk % 3 == 0 {
+            drop(ledger);
+            ledger = FjallLedger::open(options.clone()).unwrap();
+        }
     }
     let account = ledger.account(&id("w")).await.unwrap().unwrap();
     let store = ledger.engine().unwrap();
@@ -98,7 +103,8 @@ async fn most_reads(shape: &str, count: u64) -> (Reads, u64) {
     let mut most = Reads::default();
     for _ in 0..300 {
         let (seconds, known) = (i64::try_from(dice.below(count + 2)).unwrap(), dice.below(count + 1));
-        let search = Search::new(&snapshot, &store.entries, &account);
+        let known = if dice.below(10) == 0 { count } else { known };
+        let search = Search::new(&snapshot, &store, &account);
         let time = Timestamp::EPOCH.plus_micros(seconds * 1_000_000);
         let said = search.balances(&[time], first + known).unwrap();
         let known = usize::try_from(known).unwrap();
@@ -120,10 +126,11 @@ async fn a_past_balance_takes_as_many_reads_in_a_long_history_as_in_a_short_one(
         for count in [1_000, 20_000] {
             let (most, runs) = most_reads(shape, count).await;
             let what = format!("{shape}, {count} entries, {runs} runs: {most:?}");
-            // The mark, and one place a run.
-            assert!(most.seeks <= 1 + runs, "{what}");
+            // The mark, of many runs the next one, and one place a run.
+            let marks = if runs < MANY_RUNS as u64 { 1 } else { 2 };
+            assert!(most.seeks <= marks + runs, "{what}");
             // What stands behind the mark, and where a run's reading ends.
-            assert!(most.rows <= MARK_EVERY + 1 + runs, "{what}");
+            assert!(most.rows <= MARK_EVERY + marks + runs, "{what}");
         }
     }
 }
