@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use common::{Places, kept};
 use wallet_core::{
     conformance::{Bed, LEASE_CHECKS, LEDGER_CHECKS, run_all},
-    ports::{Clock, Leases, LedgerStore, StoreError},
+    ports::{Clock, Known, Leases, LedgerStore, StoreError, step_by_step},
 };
 use walletd::adapters::{
     embedded::clock::SystemClock,
@@ -270,6 +270,38 @@ async fn connections_killed_all_the_time_lose_and_repeat_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looks_asked_for_at_once_are_each_answered_as_if_alone() {
+    let Some(server) = server() else { return };
+    let bank = Bank::open(&server.connection(&server.database().await)).await;
+    for number in 0..3 {
+        bank.ledger.commit(&[faults::many(number, 500)]).await.unwrap();
+    }
+    let head = bank.ledger.head().await.unwrap();
+    let mut looks = tokio::task::JoinSet::new();
+    for number in 0..400_u64 {
+        let ledger = Arc::clone(&bank.ledger);
+        looks.spawn(async move {
+            let wallet = format!("w{}", number % 11).parse().unwrap();
+            let seq = number * 7 % (head.seq + 20);
+            let time = head.recorded_at.plus_micros(-1_000 * i64::try_from(number % 97).unwrap());
+            let known = match number % 3 {
+                0 => Known::Head,
+                1 => Known::At(seq),
+                _ => Known::By(time),
+            };
+            let at = (number % 5 > 0).then_some(time);
+            let look = ledger.look(&wallet, at, known).await.unwrap();
+            // Some ask for one that there is not.
+            assert_eq!(look.account.is_none(), number % 11 == 10);
+            assert_eq!(look, step_by_step(&*ledger, &wallet, at, known).await.unwrap(), "{wallet} {at:?} {known:?}");
+        });
+    }
+    looks.join_all().await;
+    drop(bank);
+    server.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down_is_said_so_at_once_and_found_again() {
     let Some(server) = server() else { return };
     let database = server.database().await;
@@ -284,6 +316,11 @@ async fn a_server_that_is_down_is_said_so_at_once_and_found_again() {
         assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
         let unread = ledger.head().await;
         assert!(matches!(unread, Err(StoreError::Unavailable { .. })), "{unread:?}");
+        let wallet = "w0".parse().unwrap();
+        let looks = (0..10).map(|_| ledger.look(&wallet, None, Known::Head));
+        for unseen in futures_util::future::join_all(looks).await {
+            assert!(matches!(unseen, Err(StoreError::Unavailable { .. })), "{unseen:?}");
+        }
     }
     assert!(started.elapsed() < Duration::from_secs(3), "refusing 20 times took {:?}", started.elapsed());
     proxy.up().await;
@@ -355,17 +392,21 @@ async fn statements_planned_on_empty_tables_go_by_index_when_they_are_full() {
     for number in 0..8 {
         bank.ledger.commit(&[faults::many(number, 1_700)]).await.unwrap();
     }
-    let scans =
-        "SELECT sum(seq_scan)::int8 FROM pg_stat_user_tables WHERE relname IN ('journal', 'accounts', 'entries')";
+    let scans = "SELECT (SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname IN ('journal', 'accounts', 'entries'))::int8, \
+        (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)::int8";
     let client = server.client(&bank.database()).await;
     let count = async || {
         // Statistics of other sessions arrive when those are idle for a moment.
         tokio::time::sleep(Duration::from_millis(1_500)).await;
-        client.query_one(scans, &[]).await.unwrap().get::<_, i64>(0)
+        let row = client.query_one(scans, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
     };
-    let before = count().await;
+    let (scans, read) = count().await;
     bank.use_everything().await;
-    assert_eq!(count().await, before, "a table was read from end to end");
+    let (scans_then, read_then) = count().await;
+    assert_eq!(scans_then, scans, "a table was read from end to end");
+    // Of 13,620 records, and 27,220 entries.
+    assert!(read_then - read < 1_000, "{} rows of indexes were read", read_then - read);
     drop(bank);
     server.clean().await;
 }

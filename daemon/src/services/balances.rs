@@ -330,6 +330,16 @@ impl Balances {
         Ok(times.into_iter().zip(balances).map(row).collect())
     }
 
+    /// Balances of accounts at ascending times, in the order of the accounts.
+    pub async fn of_each(
+        &self,
+        accounts: &[Account],
+        times: &[Timestamp],
+        cut: Cut,
+    ) -> Result<Vec<Vec<Balance>>, ServiceError> {
+        Ok(within("ledger.balances_of", self.ledger.balances_of(accounts, times, cut.seq)).await?)
+    }
+
     /// Wallets that exist at a cut, by id, behind `after`; the second value says if there may be more.
     pub async fn page(
         &self,

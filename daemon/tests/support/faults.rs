@@ -6,7 +6,7 @@ use wallet_core::{
     command::{Action, Command, Mode, Request},
     ids::Actor,
     outcome::{Answer, Outcome},
-    ports::{Axis, EntryQuery, LedgerStore},
+    ports::{Axis, EntryQuery, Known, LedgerStore},
     time::Timestamp,
 };
 use walletd::adapters::{
@@ -107,6 +107,15 @@ impl Bank {
         for known in [head.seq / 2, u64::MAX] {
             ledger.balances_at(&account, &[head.recorded_at.plus_micros(-1)], known).await.unwrap();
         }
+        let accounts = ledger.accounts(None, 3).await.unwrap();
+        for known in [head.seq / 2, u64::MAX] {
+            ledger.balances_of(&accounts, &[head.recorded_at.plus_micros(-1)], known).await.unwrap();
+        }
+        let earlier = head.recorded_at.plus_micros(-1);
+        for known in [Known::Head, Known::At(head.seq / 2), Known::By(earlier)] {
+            ledger.look(&wallet, Some(earlier), known).await.unwrap();
+            ledger.look(&wallet, None, known).await.unwrap();
+        }
         for (axis, descending) in
             [(Axis::Recorded, false), (Axis::Recorded, true), (Axis::Effective, false), (Axis::Effective, true)]
         {
@@ -124,7 +133,6 @@ impl Bank {
         }
         ledger.cut_at_time(head.recorded_at.plus_micros(-1)).await.unwrap();
         ledger.records(head.seq / 2, 3).await.unwrap();
-        ledger.accounts(None, 3).await.unwrap();
         ledger.externals().await.unwrap();
     }
 

@@ -121,6 +121,7 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     append::an_appended_ledger_goes_on,
     past::past_balances_are_sums_of_entries,
     past::past_balances_never_change,
+    past::balances_of_many_are_those_of_each,
     past::past_balances_outlive_a_restart,
     past::a_look_is_what_the_single_questions_say,
     listing::entries_are_listed_in_every_order,

@@ -142,6 +142,39 @@ pub(super) async fn past_balances_never_change(bed: &dyn Bed<dyn LedgerStore>) -
     Ok(())
 }
 
+pub(super) async fn balances_of_many_are_those_of_each(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
+    let mut dice = Dice::new(5);
+    let ledger = filled(bed, "many", &mut dice).await?;
+    let middle = ledger.head().await?.seq;
+    let mut accounts = Vec::new();
+    for name in SHAPES {
+        accounts.push(account(&*ledger, name).await?);
+    }
+    fill(&*ledger, "second", &mut dice).await?;
+    // As they were and as they are, in no order, and many more than one question takes.
+    for name in SHAPES.into_iter().rev() {
+        accounts.push(account(&*ledger, name).await?);
+    }
+    let head = ledger.head().await?.seq;
+    for (points, known) in
+        [(0, head), (1, head), (1, middle), (1, middle / 2), (1, 0), (7, head), (7, middle), (400, middle), (400, 0)]
+    {
+        let times = moments(&mut dice, points);
+        let mut each = Vec::new();
+        for account in &accounts {
+            each.push(ledger.balances_at(account, &times, known).await?);
+        }
+        let many = ledger.balances_of(&accounts, &times, known).await?;
+        assert_eq!(many, each, "{points} points as known at {known}");
+        let often: Vec<_> = accounts.iter().cycle().take(accounts.len() * 20).cloned().collect();
+        let many = ledger.balances_of(&often, &times, known).await?;
+        assert_eq!(many.len(), often.len());
+        assert!(many.chunks(accounts.len()).all(|again| again == each), "{points} points as known at {known}, often");
+    }
+    assert!(ledger.balances_of(&[], &moments(&mut dice, 3), head).await?.is_empty());
+    Ok(())
+}
+
 pub(super) async fn past_balances_outlive_a_restart(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
     let mut dice = Dice::new(3);
     let ledger = filled(bed, "restarted", &mut dice).await?;

@@ -153,6 +153,21 @@ pub trait LedgerStore: Send + Sync {
     async fn balances_at(&self, account: &Account, times: &[Timestamp], known: u64)
     -> Result<Vec<Balance>, StoreError>;
 
+    /// The same of many accounts, in their order. An engine for which a question is a way to a server and back answers
+    /// thousands in one.
+    async fn balances_of(
+        &self,
+        accounts: &[Account],
+        times: &[Timestamp],
+        known: u64,
+    ) -> Result<Vec<Vec<Balance>>, StoreError> {
+        let mut balances = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            balances.push(self.balances_at(account, times, known).await?);
+        }
+        Ok(balances)
+    }
+
     /// A wallet's balance at a moment (none: behind every entry), as known at a cut. An engine for which a question is a
     /// way to a server and back answers this in one.
     async fn look(&self, wallet: &WalletId, at: Option<Timestamp>, known: Known) -> Result<Look, StoreError> {

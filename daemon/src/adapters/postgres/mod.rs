@@ -17,6 +17,7 @@ mod decision;
 mod draft;
 mod errors;
 mod facts;
+mod gather;
 mod guess;
 mod head;
 mod leases;
@@ -61,6 +62,7 @@ pub struct PostgresLedger {
     writer: Mutex<Writer>,
     recent: Recent,
     head: head::Shared,
+    looks: look::Looks,
 }
 
 impl PostgresLedger {
@@ -89,6 +91,7 @@ impl PostgresLedger {
             writer: Mutex::new(Writer::new()),
             recent: Recent::default(),
             head: head::Shared::default(),
+            looks: look::Looks::default(),
         })
     }
 }

@@ -3,6 +3,8 @@
 //! In a run time and seq grow together, so what a moment and a cut know of it is where the earlier of two look-ups ends: one
 //! by time, one by seq. A run that ends before both needs none, its sum is in the account's row. Many moments of a
 //! short history are cheaper by walking it once.
+//!
+//! Many accounts are answered by the same statements, thousands of look-ups each; what is walked comes as a stream.
 
 use tokio_postgres::Row;
 use wallet_core::{
@@ -16,151 +18,274 @@ use wallet_core::{
 
 use super::{
     PostgresLedger,
-    codec::integer,
+    codec::{Numeric, integer},
     errors::damaged,
     rows::{self, cell, money},
+    session::Parameter,
 };
 
 /// Entries that are walked in the time of one look-up.
 const WALK_PER_LOOK_UP: u64 = 4;
+/// Look-ups of one statement, and entries that one walks through, where there are more accounts: some ten milliseconds.
+const LOOK_UPS: usize = 4_000;
+const WALKED: u64 = 20_000;
 
-/// Each run's sum at a time, of all that the ledger knows.
-const BY_TIME: &str = "SELECT p.place, (SELECT e.run_after FROM entries e WHERE e.account = $1 AND e.run = p.run \
+/// Runs' sums at times, of all that the ledger knows.
+const BY_TIME: &str = "SELECT p.place, (SELECT e.run_after FROM entries e WHERE e.account = p.account AND e.run = p.run \
         AND e.effective_at <= p.at ORDER BY e.effective_at DESC, e.seq DESC LIMIT 1) \
-    FROM unnest($2::int2[], $3::int8[], $4::int4[]) AS p (run, at, place)";
+    FROM unnest($1::int8[], $2::int2[], $3::int8[], $4::int8[]) AS p (account, run, at, place)";
 
-/// Each run's sum at each time, of what a cut knows: where the run ends at the cut, or before that by time.
+/// Runs' sums at each time, of what a cut knows: where the run ends at the cut, or before that by time. A run's place is
+/// that of its first time.
 const BY_TIME_AND_CUT: &str = "WITH ends AS MATERIALIZED ( \
-        SELECT r.run, e.effective_at, e.run_after FROM unnest($2::int2[]) AS r (run) CROSS JOIN LATERAL ( \
-            SELECT effective_at, run_after FROM entries WHERE account = $1 AND run = r.run AND seq <= $3 \
+        SELECT r.account, r.run, r.place, e.effective_at, e.run_after \
+        FROM unnest($1::int8[], $2::int2[], $3::int8[]) AS r (account, run, place) CROSS JOIN LATERAL ( \
+            SELECT effective_at, run_after FROM entries WHERE account = r.account AND run = r.run AND seq <= $4::int8 \
             ORDER BY seq DESC LIMIT 1) e) \
-    SELECT t.place::int4, CASE WHEN t.at >= ends.effective_at THEN ends.run_after ELSE ( \
-        SELECT e.run_after FROM entries e WHERE e.account = $1 AND e.run = ends.run AND e.effective_at <= t.at \
+    SELECT ends.place + t.nth - 1, CASE WHEN t.at >= ends.effective_at THEN ends.run_after ELSE ( \
+        SELECT e.run_after FROM entries e WHERE e.account = ends.account AND e.run = ends.run AND e.effective_at <= t.at \
         ORDER BY e.effective_at DESC, e.seq DESC LIMIT 1) END \
-    FROM unnest($4::int8[]) WITH ORDINALITY AS t (at, place) CROSS JOIN ends";
+    FROM unnest($5::int8[]) WITH ORDINALITY AS t (at, nth) CROSS JOIN ends";
 
-/// Every entry of the runs that counts up to a time and is known.
-const WALK: &str = "SELECT run, effective_at, run_after FROM entries \
-    WHERE account = $1 AND run < $2 AND effective_at <= $3 AND seq <= $4 ORDER BY run, effective_at, seq";
+/// Every entry of the runs of accounts that counts up to a time and is known, account by account.
+const WALK: &str = "SELECT w.place, e.run, e.effective_at, e.run_after \
+    FROM unnest($1::int8[], $2::int2[], $3::int8[]) AS w (account, runs, place) CROSS JOIN LATERAL ( \
+        SELECT run, effective_at, run_after FROM entries WHERE account = w.account AND run < w.runs \
+        AND effective_at <= $4::int8 AND seq <= $5::int8 ORDER BY run, effective_at, seq) e";
 
 /// Every entry of the overflow that counts up to a time and is known.
 const OVERFLOWN: &str = "SELECT effective_at, amount FROM entries \
     WHERE account = $1 AND run = $2 AND effective_at <= $3 AND seq <= $4";
 
-/// Balances at ascending times, while they are summed up.
+/// Balances of accounts at ascending times, while they are summed up. The place of a balance is its account's, times the
+/// number of times, plus its time's.
 struct Sums<'a> {
-    account: &'a Account,
+    accounts: &'a [Account],
     times: &'a [Timestamp],
     balances: Vec<Balance>,
 }
 
-impl Sums<'_> {
+impl<'a> Sums<'a> {
+    fn new(accounts: &'a [Account], times: &'a [Timestamp]) -> Self {
+        let zeros = accounts.iter().flat_map(|account| times.iter().map(|_| Balance::zero(account.scale())));
+        Self { accounts, times, balances: zeros.collect() }
+    }
+
     fn add(&mut self, place: usize, more: Balance) -> Result<(), StoreError> {
         let sum = self.balances.get_mut(place).ok_or_else(|| damaged("an answer to no question"))?;
         *sum = sum.plus(more).ok_or_else(|| damaged("a sum of runs leaves the range"))?;
         Ok(())
     }
 
-    /// Adds a run's sum to every point from one on up to another.
-    fn add_range(&mut self, points: std::ops::Range<usize>, more: Option<Balance>) -> Result<(), StoreError> {
-        let Some(more) = more else { return Ok(()) };
-        points.into_iter().try_for_each(|place| self.add(place, more))
+    /// Adds a run's sum to every time of an account from one on up to another.
+    fn add_range(&mut self, account: usize, times: std::ops::Range<usize>, more: Balance) -> Result<(), StoreError> {
+        let first = account * self.times.len();
+        times.into_iter().try_for_each(|time| self.add(first + time, more))
     }
 
-    /// Rows of (place from `first` on, a run's sum there or none).
-    fn add_rows(&mut self, found: &[Row], first: i32) -> Result<(), StoreError> {
-        for row in found {
-            if cell::<Option<super::codec::Numeric>>(row, 1)?.is_some() {
-                let place = usize::try_from(cell::<i32>(row, 0)? - first).unwrap_or(usize::MAX);
-                self.add(place, money(row, 1, self.account.scale())?)?;
-            }
-        }
-        Ok(())
+    /// A row of (place, a run's sum there or none).
+    fn add_row(&mut self, row: &Row) -> Result<(), StoreError> {
+        let Some(more) = cell::<Option<Numeric>>(row, 1)? else { return Ok(()) };
+        let place = usize::try_from(cell::<i64>(row, 0)?).unwrap_or(usize::MAX);
+        let scale = self.balances.get(place).map_or(0, |balance| balance.scale());
+        self.add(place, more.at(scale)?)
+    }
+
+    fn scale(&self, account: usize) -> u32 {
+        self.accounts.get(account).map_or(0, Account::scale)
     }
 
     fn end(&self) -> i64 {
         self.times.last().map_or(i64::MIN, |end| end.as_micros())
     }
+
+    /// A list an account, in their order.
+    fn each(self) -> Vec<Vec<Balance>> {
+        if self.times.is_empty() {
+            return self.accounts.iter().map(|_| Vec::new()).collect();
+        }
+        self.balances.chunks(self.times.len()).map(<[Balance]>::to_vec).collect()
+    }
+}
+
+/// Entries of runs while they pass, in the order of accounts, runs and times.
+struct Walk<'s, 'a> {
+    sums: &'s mut Sums<'a>,
+    /// Account, run and time of the last entry; none before the first.
+    last: Option<(usize, i16, Timestamp)>,
+    /// The run's sum there.
+    sum: Balance,
+    /// The first time that the run was not added to yet.
+    point: usize,
+}
+
+impl Walk<'_, '_> {
+    fn pass(&mut self, row: &Row) -> Result<(), StoreError> {
+        let account = usize::try_from(cell::<i64>(row, 0)?).unwrap_or(usize::MAX);
+        let (run, effective_at) = (cell::<i16>(row, 1)?, rows::time(row, 2)?);
+        match self.last {
+            Some(last) if last > (account, run, effective_at) => {
+                return Err(damaged("entries came out of their order"));
+            }
+            Some((of, in_run, _)) if (of, in_run) == (account, run) => self.add_until(effective_at)?,
+            _ => {
+                self.end()?;
+                self.point = self.sums.times.partition_point(|at| *at < effective_at);
+            }
+        }
+        self.sum = money(row, 3, self.sums.scale(account))?;
+        self.last = Some((account, run, effective_at));
+        Ok(())
+    }
+
+    /// Adds the run's sum to the times before this one.
+    fn add_until(&mut self, effective_at: Timestamp) -> Result<(), StoreError> {
+        let until = self.point + self.sums.times.iter().skip(self.point).take_while(|at| **at < effective_at).count();
+        self.add_upto(until)
+    }
+
+    fn add_upto(&mut self, until: usize) -> Result<(), StoreError> {
+        let Some((account, ..)) = self.last else { return Ok(()) };
+        self.sums.add_range(account, self.point..until, self.sum)?;
+        self.point = until;
+        Ok(())
+    }
+
+    /// Ends a run: its sum counts in all the times that are left.
+    fn end(&mut self) -> Result<(), StoreError> {
+        self.add_upto(self.sums.times.len())
+    }
+}
+
+/// Look-ups by time, gathered.
+#[derive(Default)]
+struct LookUps {
+    accounts: Vec<i64>,
+    runs: Vec<i16>,
+    ats: Vec<i64>,
+    places: Vec<i64>,
+}
+
+/// Runs of accounts, gathered, for times that are the same for all.
+#[derive(Default)]
+struct Runs {
+    accounts: Vec<i64>,
+    /// A run's number, or how many there are.
+    runs: Vec<i16>,
+    places: Vec<i64>,
+    /// What answering takes, in look-ups or entries.
+    cost: u64,
+}
+
+impl Runs {
+    fn push(&mut self, account: &Account, run: usize, place: usize, cost: u64) {
+        self.accounts.push(integer(account.opened_seq));
+        self.runs.push(i16::try_from(run).unwrap_or(i16::MAX));
+        self.places.push(signed(place));
+        self.cost = self.cost.saturating_add(cost);
+    }
+}
+
+fn signed(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
 }
 
 impl PostgresLedger {
     pub(super) async fn past_balances(
         &self,
-        account: &Account,
+        accounts: &[Account],
         times: &[Timestamp],
         known: u64,
-    ) -> Result<Vec<Balance>, StoreError> {
-        let mut sums = Sums { account, times, balances: vec![Balance::zero(account.scale()); times.len()] };
-        let runs = account.runs.tails.len() as u64;
-        let looked_up = (times.len() as u64).saturating_mul(runs).saturating_mul(WALK_PER_LOOK_UP);
-        if times.len() > 1 && account.version < looked_up {
-            self.walk(&mut sums, known).await?;
-        } else if known >= account.seq {
-            self.by_time(&mut sums).await?;
-        } else if runs > 0 && !times.is_empty() {
-            let runs: Vec<i16> = (0..).take(account.runs.tails.len()).collect();
-            let micros: Vec<i64> = times.iter().map(|at| at.as_micros()).collect();
-            let number = integer(account.opened_seq);
-            let found = self.ask(BY_TIME_AND_CUT, &[&number, &runs, &integer(known), &micros]).await?;
-            sums.add_rows(&found, 1)?;
+    ) -> Result<Vec<Vec<Balance>>, StoreError> {
+        let mut sums = Sums::new(accounts, times);
+        let (mut by_time, mut cuts, mut walks) = (LookUps::default(), Runs::default(), Runs::default());
+        let points = times.len();
+        for (place, account) in accounts.iter().enumerate().filter(|_| points > 0) {
+            let runs = account.runs.tails.len();
+            let look_ups = (points as u64).saturating_mul(runs as u64);
+            if points > 1 && account.version < look_ups.saturating_mul(WALK_PER_LOOK_UP) {
+                walks.push(account, runs, place, account.version);
+            } else if known >= account.seq {
+                self.ends(&mut sums, place, &mut by_time).await?;
+            } else {
+                (0..runs).for_each(|run| cuts.push(account, run, place * points, points as u64));
+            }
+            if walks.cost >= WALKED {
+                self.walk(&mut sums, &mut walks, known).await?;
+            }
+            if cuts.cost >= LOOK_UPS as u64 {
+                self.by_time_and_cut(&mut sums, &mut cuts, known).await?;
+            }
+            if account.runs.overflow > 0 {
+                self.overflown(&mut sums, place, known).await?;
+            }
         }
-        if account.runs.overflow > 0 {
-            self.overflown(&mut sums, known).await?;
-        }
-        Ok(sums.balances)
+        self.walk(&mut sums, &mut walks, known).await?;
+        self.by_time_and_cut(&mut sums, &mut cuts, known).await?;
+        self.by_time(&mut sums, &mut by_time).await?;
+        Ok(sums.each())
     }
 
-    /// All of the account is known: the ends of its runs are at hand.
-    async fn by_time(&self, sums: &mut Sums<'_>) -> Result<(), StoreError> {
-        let (mut runs, mut ats, mut places): (Vec<i16>, Vec<i64>, Vec<i32>) = Default::default();
-        for (place, at) in sums.times.iter().enumerate() {
-            for (run, tail) in (0..).zip(&sums.account.runs.tails) {
+    /// All of an account is known: the ends of its runs are at hand, and what ends later is looked up.
+    async fn ends(&self, sums: &mut Sums<'_>, account: usize, later: &mut LookUps) -> Result<(), StoreError> {
+        let Some(of) = sums.accounts.get(account) else { return Ok(()) };
+        for (at, place) in sums.times.iter().zip(account * sums.times.len()..) {
+            for (run, tail) in (0..).zip(&of.runs.tails) {
                 if tail.effective_at <= *at {
                     sums.add(place, tail.sum)?;
                 } else {
-                    runs.push(run);
-                    ats.push(at.as_micros());
-                    places.push(i32::try_from(place).unwrap_or(i32::MAX));
+                    later.accounts.push(integer(of.opened_seq));
+                    later.runs.push(run);
+                    later.ats.push(at.as_micros());
+                    later.places.push(signed(place));
                 }
             }
+            if later.places.len() >= LOOK_UPS {
+                self.by_time(sums, later).await?;
+            }
         }
-        if runs.is_empty() {
+        Ok(())
+    }
+
+    async fn by_time(&self, sums: &mut Sums<'_>, later: &mut LookUps) -> Result<(), StoreError> {
+        let LookUps { accounts, runs, ats, places } = std::mem::take(later);
+        if places.is_empty() {
             return Ok(());
         }
-        let found = self.ask(BY_TIME, &[&integer(sums.account.opened_seq), &runs, &ats, &places]).await?;
-        sums.add_rows(&found, 0)
+        self.ask_each(BY_TIME, &[&accounts, &runs, &ats, &places], |row| sums.add_row(row)).await
+    }
+
+    async fn by_time_and_cut(&self, sums: &mut Sums<'_>, cuts: &mut Runs, known: u64) -> Result<(), StoreError> {
+        let Runs { accounts, runs, places, .. } = std::mem::take(cuts);
+        if places.is_empty() {
+            return Ok(());
+        }
+        let micros: Vec<i64> = sums.times.iter().map(|at| at.as_micros()).collect();
+        let parameters: [Parameter<'_>; 5] = [&accounts, &runs, &places, &integer(known), &micros];
+        self.ask_each(BY_TIME_AND_CUT, &parameters, |row| sums.add_row(row)).await
     }
 
     /// Every entry once, in every run at the same time as the points.
-    async fn walk(&self, sums: &mut Sums<'_>, known: u64) -> Result<(), StoreError> {
-        let account = sums.account;
-        let runs = i16::try_from(account.runs.tails.len()).unwrap_or(i16::MAX);
-        let number = integer(account.opened_seq);
-        let found = self.ask(WALK, &[&number, &runs, &sums.end(), &integer(known)]).await?;
-        let (mut run, mut point, mut last) = (0_i16, 0, None);
-        for row in &found {
-            let of: i16 = cell(row, 0)?;
-            if of != run {
-                sums.add_range(point..sums.times.len(), last)?;
-                (run, point, last) = (of, 0, None);
-            }
-            let effective_at = rows::time(row, 1)?;
-            let next = point + sums.times.iter().skip(point).take_while(|at| **at < effective_at).count();
-            sums.add_range(point..next, last)?;
-            (point, last) = (next, Some(money(row, 2, account.scale())?));
+    async fn walk(&self, sums: &mut Sums<'_>, walks: &mut Runs, known: u64) -> Result<(), StoreError> {
+        let Runs { accounts, runs, places, .. } = std::mem::take(walks);
+        if places.is_empty() {
+            return Ok(());
         }
-        sums.add_range(point..sums.times.len(), last)
+        let (end, known) = (sums.end(), integer(known));
+        let mut walk = Walk { sums, last: None, sum: Balance::zero(0), point: 0 };
+        self.ask_each(WALK, &[&accounts, &runs, &places, &end, &known], |row| walk.pass(row)).await?;
+        walk.end()
     }
 
-    async fn overflown(&self, sums: &mut Sums<'_>, known: u64) -> Result<(), StoreError> {
-        let (number, run) = (integer(sums.account.opened_seq), i16::from(OVERFLOW));
-        for row in &self.ask(OVERFLOWN, &[&number, &run, &sums.end(), &integer(known)]).await? {
-            let effective_at = rows::time(row, 0)?;
-            let amount = money(row, 1, sums.account.scale())?;
+    async fn overflown(&self, sums: &mut Sums<'_>, account: usize, known: u64) -> Result<(), StoreError> {
+        let Some(of) = sums.accounts.get(account) else { return Ok(()) };
+        let (number, run, end) = (integer(of.opened_seq), i16::from(OVERFLOW), sums.end());
+        let add = |row: &Row| {
+            let (effective_at, amount) = (rows::time(row, 0)?, money(row, 1, of.scale())?);
             let first = sums.times.partition_point(|at| *at < effective_at);
-            sums.add_range(first..sums.times.len(), Some(amount))?;
-        }
-        Ok(())
+            sums.add_range(account, first..sums.times.len(), amount)
+        };
+        self.ask_each(OVERFLOWN, &[&number, &run, &end, &integer(known)], add).await
     }
 
     pub(super) async fn list_entries(&self, query: &EntryQuery) -> Result<Page<Posted>, StoreError> {

@@ -1,9 +1,10 @@
 //! Reading: the ledger port over the pool. Each question is one statement, and so one committed state.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use deadpool_postgres::Object;
+use futures_util::TryStreamExt as _;
 use tokio::runtime::Handle;
 use tokio_postgres::Row;
 use wallet_core::{
@@ -41,6 +42,30 @@ impl PostgresLedger {
             return done.map_err(errors::store);
         }
         // Whoever gets it next would wait for this answer first.
+        drop(Object::take(client));
+        Err(too_slow())
+    }
+
+    /// The same, of which the answer may be long: its rows pass one by one.
+    pub(super) async fn ask_each(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        mut each: impl FnMut(&Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let asked = async {
+            let statement = client.prepare_cached(sql).await.map_err(errors::store)?;
+            let rows = client.query_raw(&statement, parameters.iter().copied()).await.map_err(errors::store)?;
+            let mut rows = pin!(rows);
+            while let Some(row) = rows.try_next().await.map_err(errors::store)? {
+                each(&row)?;
+            }
+            Ok(())
+        };
+        if let Ok(done) = tokio::time::timeout(self.limit, asked).await {
+            return done;
+        }
         drop(Object::take(client));
         Err(too_slow())
     }
@@ -195,7 +220,17 @@ impl LedgerStore for PostgresLedger {
         times: &[Timestamp],
         known: u64,
     ) -> Result<Vec<Balance>, StoreError> {
-        self.past_balances(account, times, known).await
+        let balances = self.past_balances(std::slice::from_ref(account), times, known).await?.pop();
+        Ok(balances.unwrap_or_default())
+    }
+
+    async fn balances_of(
+        &self,
+        accounts: &[Account],
+        times: &[Timestamp],
+        known: u64,
+    ) -> Result<Vec<Vec<Balance>>, StoreError> {
+        self.past_balances(accounts, times, known).await
     }
 
     async fn look(&self, wallet: &WalletId, at: Option<Timestamp>, known: Known) -> Result<Look, StoreError> {

@@ -13,8 +13,10 @@ use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use wallet_api::types::{BalanceRow, JournalLine, JournalQuery, ReportQuery};
 use wallet_core::{
+    account::Account,
     asset::AssetCode,
     cut::Cut,
+    money::Balance,
     time::calendar::{Bound, Point},
 };
 
@@ -22,14 +24,13 @@ use super::{
     super::{Services, context::Context, extract::Params, fault::Fault},
     read,
 };
-use crate::services::{
-    ServiceError,
-    balances::{BalanceAt, Range},
-    moments::Moments,
-};
+use crate::services::{ServiceError, balances::Range, moments::Moments};
 
-/// Wallets looked at between two looks at the client.
+/// Wallets read at a time.
 const WALLETS_PAGE: usize = 500;
+/// Balances asked for at a time, and so lines between two looks at the client: of wallets with many points each, fewer
+/// wallets. A line is about a hundred bytes.
+const BALANCES: usize = 1_000;
 /// Records read at a time.
 const RECORDS_PAGE: usize = 1_000;
 /// Pages that may wait for a slow client.
@@ -104,6 +105,19 @@ async fn points(services: &Services, query: &ReportQuery) -> Result<(Vec<Point>,
     }
 }
 
+/// Why a report does not go on.
+enum Broken {
+    Store(ServiceError),
+    /// Nobody reads it any more.
+    Client,
+}
+
+impl From<ServiceError> for Broken {
+    fn from(error: ServiceError) -> Self {
+        Self::Store(error)
+    }
+}
+
 struct Report {
     services: Arc<Services>,
     points: Vec<Point>,
@@ -115,7 +129,13 @@ struct Report {
 
 impl Report {
     async fn run(self, sender: mpsc::Sender<Page>) {
-        let mut after = None;
+        if let Err(Broken::Store(error)) = self.send(&sender).await {
+            drop(sender.send(Err(error)).await);
+        }
+    }
+
+    async fn send(&self, sender: &mpsc::Sender<Page>) -> Result<(), Broken> {
+        let times: Vec<_> = self.points.iter().map(|point| point.at).collect();
         let mut text = String::new();
         if self.format == Format::Csv {
             text.push_str(if self.ranged {
@@ -124,55 +144,54 @@ impl Report {
                 "wallet,asset,balance,at,opened,seq\n"
             });
         }
+        let balances = &self.services.balances;
+        let mut after = None;
         loop {
-            let page = self.page(after.as_ref(), &mut text).await;
-            let next = match page {
-                Ok(next) => next,
-                Err(error) => {
-                    drop(sender.send(Err(error)).await);
-                    return;
+            let (mut accounts, next) = balances.page(after.as_ref(), WALLETS_PAGE, self.cut).await?;
+            accounts.retain(|account| self.asset.is_none_or(|asset| asset == account.asset));
+            for some in accounts.chunks((BALANCES / times.len().max(1)).max(1)) {
+                let rows = balances.of_each(some, &times, self.cut).await?;
+                for (account, row) in some.iter().zip(&rows) {
+                    self.write(account, row, &mut text);
                 }
-            };
-            if !text.is_empty() && sender.send(Ok(Bytes::from(std::mem::take(&mut text)))).await.is_err() {
-                return;
+                let page = Bytes::from(std::mem::take(&mut text));
+                sender.send(Ok(page)).await.map_err(|_| Broken::Client)?;
             }
+            // Reading is short and never waits where the ledger is embedded: let others run between two pages.
+            tokio::task::yield_now().await;
             match next {
                 Some(next) => after = Some(next),
-                None => return,
+                None => break,
             }
         }
+        // The heading of a report without wallets.
+        if !text.is_empty() {
+            sender.send(Ok(text.into())).await.map_err(|_| Broken::Client)?;
+        }
+        Ok(())
     }
 
-    async fn page(
-        &self,
-        after: Option<&wallet_core::ids::WalletId>,
-        text: &mut String,
-    ) -> Result<Option<wallet_core::ids::WalletId>, ServiceError> {
-        let (accounts, next) = self.services.balances.page(after, WALLETS_PAGE, self.cut).await?;
-        for account in accounts.iter().filter(|account| self.asset.is_none_or(|asset| asset == account.asset)) {
-            let rows = self.services.balances.rows(account, &self.points, self.cut).await?;
-            for (row, point) in rows.iter().zip(&self.points) {
-                self.write(row, point.partial, text);
-            }
+    /// An account's balances at the points, a line each.
+    fn write(&self, account: &Account, balances: &[Balance], text: &mut String) {
+        for (balance, point) in balances.iter().zip(&self.points) {
+            self.write_line(account, *balance, *point, text);
         }
-        // Reading is short and never waits: let others run between two pages.
-        tokio::task::yield_now().await;
-        Ok(next)
     }
 
     /// Ids, assets, numbers and times need no quoting in either format.
-    fn write(&self, row: &BalanceAt, partial: bool, text: &mut String) {
-        let BalanceAt { wallet, asset, balance, at, opened, .. } = row;
-        let seq = self.cut.seq;
+    fn write_line(&self, account: &Account, balance: Balance, point: Point, text: &mut String) {
+        let Account { id, asset, opened_at, .. } = account;
+        let (Point { at, partial }, seq) = (point, self.cut.seq);
+        let opened = *opened_at <= at;
         // Writing to a string cannot fail.
         let _ = match self.format {
-            Format::Csv if self.ranged => writeln!(text, "{wallet},{asset},{balance},{at},{opened},{seq},{partial}"),
-            Format::Csv => writeln!(text, "{wallet},{asset},{balance},{at},{opened},{seq}"),
+            Format::Csv if self.ranged => writeln!(text, "{id},{asset},{balance},{at},{opened},{seq},{partial}"),
+            Format::Csv => writeln!(text, "{id},{asset},{balance},{at},{opened},{seq}"),
             Format::Ndjson => {
                 let partial = if partial { r#","partial":true"# } else { "" };
                 writeln!(
                     text,
-                    r#"{{"wallet":"{wallet}","asset":"{asset}","balance":"{balance}","at":"{at}","opened":{opened},"seq":{seq}{partial}}}"#
+                    r#"{{"wallet":"{id}","asset":"{asset}","balance":"{balance}","at":"{at}","opened":{opened},"seq":{seq}{partial}}}"#
                 )
             }
         };
