@@ -112,6 +112,8 @@ pub struct Results {
     view: View,
     file: File,
     buffer: Vec<u8>,
+    /// True if something appended is not known to be on the disk.
+    unsynced: bool,
     tally: Tally,
     fresh: bool,
 }
@@ -177,7 +179,7 @@ impl Results {
         // Whoever held the lock before may have begun the binding anew.
         let binding = read_binding(path)?.unwrap_or(ours);
         let view = View { path: path.to_owned(), binding };
-        Ok(Self { view, file, buffer: Vec::new(), tally: Tally::default(), fresh: bound.is_none() })
+        Ok(Self { view, file, buffer: Vec::new(), unsynced: false, tally: Tally::default(), fresh: bound.is_none() })
     }
 
     /// What can be read of it.
@@ -260,9 +262,12 @@ impl Results {
     }
 
     fn flush(&mut self, sync: bool) -> Result<(), ResultsError> {
+        self.unsynced |= !self.buffer.is_empty();
+        let sync = sync && self.unsynced;
         let written =
             self.file.write_all(&self.buffer).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         self.buffer.clear();
+        self.unsynced &= !(sync && written.is_ok());
         written.map_err(|error| self.failed(error))
     }
 }

@@ -7,7 +7,7 @@ use wallet_api::types::{Batch, BatchMode, RowOutcome};
 
 use super::{
     check::{Checked, Format, check, thorough},
-    chunks::{Chunk, Chunker, Plan, Sort},
+    chunks::{Chunk, ChunkError, Chunker, Plan, Sort},
     input::{Bounds, InputError, MAX_ROW, Source},
     outcomes::Held,
     quick::pieces,
@@ -210,6 +210,22 @@ fn chunks_cover_every_row_once_and_their_keys_name_their_first_row() {
     assert_eq!((rest.len(), &rest[0].body), (1, &all[2].body));
     assert_ne!(plan.key(0), plan.key(10));
     assert_ne!(plan.key(0), Plan { attempt: 2, ..plan.clone() }.key(0));
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_runs_gives_no_further_chunk() {
+    for sort in [Sort::File, Sort::EffectiveAt] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), rows(25)).unwrap();
+        let source = Arc::new(Source::open(file.path()).unwrap());
+        let found = check(&source, Format::Csv, &mut Known::all([])).unwrap();
+        let mut chunker = Chunker::new(&source, &plan(&found, 10, BatchMode::Continue, sort), Known::all([])).unwrap();
+        assert!(chunker.next_chunk().unwrap().is_some());
+        std::fs::write(file.path(), rows(25).replace(",1.00,", ",9.00,")).unwrap();
+        // However fast this was, and however coarse the disk's clock is.
+        file.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(matches!(chunker.next_chunk(), Err(ChunkError::Changed(_))), "{sort:?}");
+    }
 }
 
 #[test]
