@@ -182,7 +182,7 @@ impl Engine {
             journal: keyspace("journal", 4, Asked::InOrder)?,
             keys: keyspace("keys", 8, Asked::IfThere)?,
             entries: keyspace("entries", 8, Asked::Anywhere)?,
-            past: keyspace("past", 16, Asked::Alone)?,
+            past: keyspace("past", 32, Asked::Alone)?,
             accounts: keyspace("accounts", 8, Asked::IfThere)?,
             answers: keyspace("answers", 32, Asked::IfThere)?,
             reversals: keyspace("reversals", 64, Asked::IfThere)?,

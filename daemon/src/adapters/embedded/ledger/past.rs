@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Accounts whose last entries are kept; up to a kilobyte each.
-const OPEN_ACCOUNTS: usize = 2_048;
+const OPEN_ACCOUNTS: usize = 1_024;
 
 /// A row of the keyspace.
 pub(super) type PastRow = ([u8; ENTRY_KEY], Vec<u8>);

@@ -240,15 +240,14 @@ impl<'a> Search<'a> {
         if self.account.runs.tails.len() < MANY_RUNS {
             return Ok(true);
         }
-        let next = match past.next.get() {
-            Some(next) => next,
-            None => {
-                let number = self.account.opened_seq;
-                let marks = mark_key(number, past.known.saturating_add(1))..=mark_key(number, u64::MAX);
-                let guard = self.past_rows(marks).next().ok_or_else(|| damaged("an account lacks a mark"))?;
-                let tails = decode_mark(&guard.value().map_err(engine)?, self.account.scale())?.tails;
-                past.next.get_or_init(|| tails)
-            }
+        let next = if let Some(next) = past.next.get() {
+            next
+        } else {
+            let number = self.account.opened_seq;
+            let marks = mark_key(number, past.known.saturating_add(1))..=mark_key(number, u64::MAX);
+            let guard = self.past_rows(marks).next().ok_or_else(|| damaged("an account lacks a mark"))?;
+            let tails = decode_mark(&guard.value().map_err(engine)?, self.account.scale())?.tails;
+            past.next.get_or_init(|| tails)
         };
         Ok(next.get(usize::from(run)).map(|next| next.seq) != mark.map(|mark| mark.seq))
     }
