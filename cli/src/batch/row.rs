@@ -237,7 +237,7 @@ impl Row<'_> {
 /// Appends a JSON string.
 pub fn string(into: &mut Vec<u8>, text: &str) {
     // Every byte is looked at: without a way out of the loop many are looked at together.
-    if text.bytes().fold(true, |bare, b| bare & (b >= 0x20) & (b != b'"') & (b != b'\\')) {
+    if text.bytes().fold(0, |escaped, b| escaped | u8::from(b < 0x20 || b == b'"' || b == b'\\')) == 0 {
         into.push(b'"');
         into.extend_from_slice(text.as_bytes());
         into.push(b'"');
