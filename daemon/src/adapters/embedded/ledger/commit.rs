@@ -86,7 +86,10 @@ impl FjallLedger {
             }
             state.originals.insert(id, original);
         }
-        for key in needs.keys {
+        // Sorted as the store's rows are: a look-up begins where the one before has just been.
+        let mut keys: Vec<_> = needs.keys.into_iter().collect();
+        keys.sort_unstable_by_key(ScopedKey::digest);
+        for key in keys {
             if let Some(stored) = store.by_key(&key)? {
                 state.keys.insert(key, stored);
             }
