@@ -50,6 +50,9 @@ enum Told<Q, A> {
     Turn(Turn<Q, A>, Q),
 }
 
+/// A turn with the question that takes it, or where its caller will be told.
+type Taken<Q, A> = Result<(Turn<Q, A>, Q), oneshot::Receiver<Told<Q, A>>>;
+
 /// One of the places for statements. Dropped, it goes to who waits longest.
 struct Turn<Q, A> {
     of: Arc<Gather<Q, A>>,
@@ -129,7 +132,7 @@ impl<Q, A> Gather<Q, A> {
     }
 
     /// A turn, if one is free.
-    fn turn(self: &Arc<Self>, question: Q) -> Result<(Turn<Q, A>, Q), oneshot::Receiver<Told<Q, A>>> {
+    fn turn(self: &Arc<Self>, question: Q) -> Taken<Q, A> {
         let mut state = self.state();
         if state.turns < ON_THEIR_WAY {
             state.turns += 1;

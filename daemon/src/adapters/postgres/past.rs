@@ -168,7 +168,7 @@ struct LookUps {
 
 /// Runs of accounts, gathered, for times that are the same for all.
 #[derive(Default)]
-struct Runs {
+struct OfAll {
     accounts: Vec<i64>,
     /// A run's number, or how many there are.
     runs: Vec<i16>,
@@ -177,7 +177,7 @@ struct Runs {
     cost: u64,
 }
 
-impl Runs {
+impl OfAll {
     fn push(&mut self, account: &Account, run: usize, place: usize, cost: u64) {
         self.accounts.push(integer(account.opened_seq));
         self.runs.push(i16::try_from(run).unwrap_or(i16::MAX));
@@ -198,7 +198,7 @@ impl PostgresLedger {
         known: u64,
     ) -> Result<Vec<Vec<Balance>>, StoreError> {
         let mut sums = Sums::new(accounts, times);
-        let (mut by_time, mut cuts, mut walks) = (LookUps::default(), Runs::default(), Runs::default());
+        let (mut by_time, mut cuts, mut walks) = (LookUps::default(), OfAll::default(), OfAll::default());
         let points = times.len();
         for (place, account) in accounts.iter().enumerate().filter(|_| points > 0) {
             let runs = account.runs.tails.len();
@@ -255,8 +255,8 @@ impl PostgresLedger {
         self.ask_each(BY_TIME, &[&accounts, &runs, &ats, &places], |row| sums.add_row(row)).await
     }
 
-    async fn by_time_and_cut(&self, sums: &mut Sums<'_>, cuts: &mut Runs, known: u64) -> Result<(), StoreError> {
-        let Runs { accounts, runs, places, .. } = std::mem::take(cuts);
+    async fn by_time_and_cut(&self, sums: &mut Sums<'_>, cuts: &mut OfAll, known: u64) -> Result<(), StoreError> {
+        let OfAll { accounts, runs, places, .. } = std::mem::take(cuts);
         if places.is_empty() {
             return Ok(());
         }
@@ -266,8 +266,8 @@ impl PostgresLedger {
     }
 
     /// Every entry once, in every run at the same time as the points.
-    async fn walk(&self, sums: &mut Sums<'_>, walks: &mut Runs, known: u64) -> Result<(), StoreError> {
-        let Runs { accounts, runs, places, .. } = std::mem::take(walks);
+    async fn walk(&self, sums: &mut Sums<'_>, walks: &mut OfAll, known: u64) -> Result<(), StoreError> {
+        let OfAll { accounts, runs, places, .. } = std::mem::take(walks);
         if places.is_empty() {
             return Ok(());
         }
