@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     /// A store that counts up: a question is a number, the answer what the store has counted to.
     #[derive(Default)]
