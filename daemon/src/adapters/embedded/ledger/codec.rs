@@ -465,7 +465,9 @@ mod tests {
             }).collect();
             let (first, rest) = steps.split_first().unwrap();
             let mut stretch = Stretch::of(*first);
-            rest.iter().for_each(|step| stretch.push(*step));
+            for step in rest {
+                stretch.push(*step);
+            }
             let (key, row) = stretch.into_row(7, 3);
             prop_assert_eq!(key, entry_key(7, 3, first.place.effective_at, first.place.seq));
             let at = Timestamp::from_micros(at);
