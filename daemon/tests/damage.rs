@@ -119,3 +119,26 @@ async fn what_the_tail_cannot_give_back_is_never_dropped_in_silence() {
     let error = open(dir.path()).err().unwrap().to_string();
     assert!(error.contains("acknowledged") && error.contains("restore a backup"), "{error}");
 }
+
+#[tokio::test]
+async fn a_ledger_of_another_format_is_refused_with_advice_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path()).unwrap();
+    let head = fill(&ledger).await;
+    drop(ledger);
+    let rewrite = |format: &str| {
+        let store = fjall::Database::builder(dir.path().join("ledger")).open().unwrap();
+        let meta = store.keyspace("meta", fjall::KeyspaceCreateOptions::default).unwrap();
+        let before = String::from_utf8(meta.get("format").unwrap().unwrap().to_vec()).unwrap();
+        meta.insert("format", format).unwrap();
+        store.persist(fjall::PersistMode::SyncAll).unwrap();
+        before
+    };
+    let current = rewrite("3");
+    let Err(StoreError::Corrupt { what, .. }) = open(dir.path()) else { panic!("opened") };
+    for part in ["format 3", &format!("format {current}"), "make a backup with the walletd that wrote it"] {
+        assert!(what.contains(part), "{what}");
+    }
+    assert_eq!(rewrite(&current), "3");
+    assert_eq!(format!("{:?}", open(dir.path()).unwrap().head().await.unwrap()), head);
+}
