@@ -8,8 +8,8 @@
 //! Beside the store lies a [`tail`]: the last records once more, as they are. fjall cuts its log off
 //! at the first block it cannot read; what was acknowledged behind that point comes back from there.
 //!
-//! A failed write poisons fjall. The next call reopens it and looks at what is really there, so a
-//! commit is only ever answered by what the store holds.
+//! A failed write or sync poisons fjall. The next call reopens it and looks at what is really there, on the disk and not in the
+//! system's memory, so a commit is only ever answered by what the store holds.
 
 mod behind;
 mod codec;
@@ -332,6 +332,7 @@ impl FjallLedger {
                 old = still_held;
             }
         }
+        repair::forget_logs(&self.options.dir)?;
         let store = Arc::new(Engine::open(&self.options).map_err(engine)?);
         let head = store.head(&self.id)?;
         let assets = store.assets()?;
@@ -357,3 +358,6 @@ fn tail_dir(dir: &Path) -> PathBuf {
     name.push(".tail");
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests;

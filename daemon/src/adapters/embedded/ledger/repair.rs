@@ -47,6 +47,23 @@ pub(super) fn open(options: &LedgerOptions) -> Result<Engine, StoreError> {
     Err(StoreError::corrupt(STORE, what))
 }
 
+/// Takes the logs out of the system's memory, so that what is read next is what the disk has.
+///
+/// A sync that failed may leave pages behind that can be read, were never written, and that no later sync writes. An
+/// error is of a disk that still cannot be synced: what was written last is then neither there nor not there.
+pub(super) fn forget_logs(dir: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|ending| ending == "jnl") {
+            let log = File::open(path).map_err(io)?;
+            // Pages that wait to be written cannot be forgotten.
+            log.sync_all().map_err(io)?;
+            rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::DontNeed).map_err(|error| io(error.into()))?;
+        }
+    }
+    Ok(())
+}
+
 enum Attempt {
     DamagedLog(String),
     Other(Result<Engine, fjall::Error>),
