@@ -310,7 +310,7 @@ impl Balances {
     }
 
     /// An account's balances at ascending points.
-    pub async fn rows(&self, account: &Account, points: &[Point], cut: Cut) -> Result<Vec<BalanceAt>, ServiceError> {
+    async fn rows(&self, account: &Account, points: &[Point], cut: Cut) -> Result<Vec<BalanceAt>, ServiceError> {
         let times: Vec<_> = points.iter().map(|point| point.at).collect();
         let balances = self.at(account, &times, cut.seq).await?;
         let Some(wallet) = account.id.wallet() else {

@@ -19,7 +19,7 @@ use wallet_core::{
 };
 
 use super::{
-    ASSET_PREFIX, DURABLE, Engine, FjallLedger, STORE, Writer,
+    ASSET_PREFIX, CachedAccounts, DURABLE, Engine, FjallLedger, STORE, Writer,
     behind::{Due, UNTIL},
     codec::{self, EntryRow},
     engine,
@@ -105,7 +105,7 @@ impl FjallLedger {
             }
         }
         for id in needs.accounts {
-            if let Some(account) = self.account_for(store, writer, &id)? {
+            if let Some(account) = self.account_for(store, &writer.accounts, &id)? {
                 state.accounts.insert(id, account);
             }
         }
@@ -113,8 +113,13 @@ impl FjallLedger {
     }
 
     /// An account as it is now, from memory if it is there.
-    fn account_for(&self, store: &Engine, writer: &Writer, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let kept = self.behind.get(id).or_else(|| writer.accounts.get(id).map(|account| (**account).clone()));
+    fn account_for(
+        &self,
+        store: &Engine,
+        cached: &CachedAccounts,
+        id: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        let kept = self.behind.get(id).or_else(|| cached.get(id).map(|account| (**account).clone()));
         match kept {
             Some(account) => Ok(Some(account)),
             None => store.account(id),
@@ -162,10 +167,8 @@ impl FjallLedger {
 
     /// The rows that past balances need of these entries, which are not written yet.
     fn past_rows(&self, store: &Engine, writer: &mut Writer, entries: &[Entry]) -> Result<Vec<PastRow>, StoreError> {
-        let mut open = writer.open.take().unwrap_or_default();
-        let rows = open.rows(store, &store.db.snapshot(), entries, |id| self.account_for(store, writer, id));
-        writer.open = Some(open);
-        rows
+        let Writer { accounts, open, .. } = writer;
+        open.rows(store, &store.db.snapshot(), entries, |id| self.account_for(store, accounts, id))
     }
 
     /// Refuses before the store is touched: a store that runs out of room in the middle has to be reopened.

@@ -96,11 +96,14 @@ struct Engine {
     meta: Keyspace,
 }
 
+/// Accounts decoded, by their ids.
+type CachedAccounts = quick_cache::unsync::Cache<AccountId, Box<Account>>;
+
 /// What only the one writer uses.
 struct Writer {
     /// Accounts as their rows are; one whose row is behind is newer in [`Behind`].
-    accounts: quick_cache::unsync::Cache<AccountId, Box<Account>>,
-    open: Option<past::Open>,
+    accounts: CachedAccounts,
+    open: past::Open,
     tail: Tail,
 }
 
@@ -271,7 +274,11 @@ impl FjallLedger {
         let ledger = Self {
             id,
             engine: RwLock::new(Some(Arc::new(store))),
-            writer: Mutex::new(Writer { accounts: quick_cache::unsync::Cache::new(CACHED_ACCOUNTS), open: None, tail }),
+            writer: Mutex::new(Writer {
+                accounts: CachedAccounts::new(CACHED_ACCOUNTS),
+                open: past::Open::default(),
+                tail,
+            }),
             head: RwLock::new(head),
             assets: RwLock::new(assets),
             behind,
@@ -337,7 +344,7 @@ impl FjallLedger {
         let head = store.head(&self.id)?;
         let assets = store.assets()?;
         writer.accounts.clear();
-        writer.open = None;
+        writer.open = past::Open::default();
         self.behind.replace(Behind::of(&store, start(&self.id), head, assets.clone())?);
         self.set_assets(assets);
         self.set_head(head);

@@ -126,3 +126,42 @@ fn keep(log: &Path, end: u64) -> Result<PathBuf, StoreError> {
     to.sync_all().map_err(io)?;
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{IoSliceMut, Write as _};
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    use super::*;
+
+    /// Whether a file's start is in the system's memory; an error where the file system does not tell.
+    fn is_remembered(file: &File) -> Result<bool, Errno> {
+        let mut byte = [0; 1];
+        match preadv2(file, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT) {
+            Ok(_) => Ok(true),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[test]
+    fn what_is_read_behind_a_failed_sync_is_what_the_disk_has() {
+        // Not in a folder for temporary files, which may be memory itself.
+        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let write = |name: &str| {
+            let mut file =
+                OpenOptions::new().create_new(true).read(true).write(true).open(dir.path().join(name)).unwrap();
+            file.write_all(&vec![7; 1 << 16]).unwrap();
+            file
+        };
+        let (log, other) = (write("3.jnl"), write("other"));
+        match is_remembered(&log) {
+            Ok(remembered) => assert!(remembered),
+            Err(error) => return eprintln!("skipped: this file system does not tell what is in memory ({error})"),
+        }
+        forget_logs(dir.path()).unwrap();
+        assert_eq!(is_remembered(&log), Ok(false));
+        assert_eq!(is_remembered(&other), Ok(true), "only logs are read anew");
+    }
+}

@@ -68,14 +68,14 @@ pub(super) struct Past {
     known: u64,
     /// Where the runs ended at the last mark the cut knows.
     tails: Vec<Tail>,
-    behind: Behind,
+    rest: Rest,
     /// Where they ended at the mark behind that one, once it was asked for.
     next: OnceCell<Vec<Tail>>,
 }
 
 /// Where that is which the cut knows behind those ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
+enum Rest {
     /// There is nothing.
     Nothing,
     /// In the stretches of the next mark.
@@ -85,8 +85,8 @@ enum Behind {
 }
 
 impl Past {
-    fn of(known: u64, tails: Vec<Tail>, behind: Behind) -> Self {
-        Self { known, tails, behind, next: OnceCell::new() }
+    fn of(known: u64, tails: Vec<Tail>, rest: Rest) -> Self {
+        Self { known, tails, rest, next: OnceCell::new() }
     }
 }
 
@@ -193,10 +193,10 @@ impl<'a> Search<'a> {
         let account = self.account;
         let short = account.version < MARK_EVERY || account.runs.tails.iter().all(|tail| tail.effective_at <= first);
         if known >= account.seq && short {
-            return Ok(Past::of(known, account.runs.tails.clone(), Behind::Nothing));
+            return Ok(Past::of(known, account.runs.tails.clone(), Rest::Nothing));
         }
         if account.version < MARK_EVERY {
-            return Ok(Past::of(known, Vec::new(), Behind::Entries));
+            return Ok(Past::of(known, Vec::new(), Rest::Entries));
         }
         let marks = mark_key(account.opened_seq, 0)..=mark_key(account.opened_seq, known);
         let mark = match self.past_rows(marks).next_back() {
@@ -204,8 +204,8 @@ impl<'a> Search<'a> {
             None => Mark::default(),
         };
         let last = mark.version.saturating_add(MARK_EVERY) > account.version;
-        let behind = if last { Behind::Entries } else { Behind::Stretches };
-        Ok(Past::of(known, mark.tails, behind))
+        let rest = if last { Rest::Entries } else { Rest::Stretches };
+        Ok(Past::of(known, mark.tails, rest))
     }
 
     /// The last entry of a run with `effective_at <= at` that a cut knows, and the run's sum there.
@@ -219,13 +219,13 @@ impl<'a> Search<'a> {
         let mark = past.tails.get(usize::from(run)).copied();
         let end = self.account.runs.tails.get(usize::from(run)).map(|tail| tail.seq);
         match mark {
-            Some(mark) if at < mark.effective_at && past.behind == Behind::Nothing => self.by_time(run, at),
+            Some(mark) if at < mark.effective_at && past.rest == Rest::Nothing => self.by_time(run, at),
             Some(mark) if at < mark.effective_at => {
                 let begun = entry_key(number, run, Timestamp::MIN, 0)..=entry_key(number, run, at, u64::MAX);
                 self.in_stretch(self.past_rows(begun).next_back(), at, past.known)
             }
-            _ if past.behind == Behind::Nothing || mark.map(|mark| mark.seq) == end => Ok(mark.map(at_tail)),
-            _ if past.behind == Behind::Entries => self.behind(run, mark, at, past.known),
+            _ if past.rest == Rest::Nothing || mark.map(|mark| mark.seq) == end => Ok(mark.map(at_tail)),
+            _ if past.rest == Rest::Entries => self.behind(run, mark, at, past.known),
             _ if !self.goes_on(run, mark, past)? => Ok(mark.map(at_tail)),
             _ => {
                 let behind = entry_key_behind(number, run, mark)..=entry_key(number, run, at, u64::MAX);

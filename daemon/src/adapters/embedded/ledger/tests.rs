@@ -10,6 +10,18 @@ use wallet_core::{
 
 use super::*;
 
+/// A small ledger in a directory, with a clock of its own.
+pub(super) fn options(dir: &Path) -> LedgerOptions {
+    LedgerOptions {
+        dir: dir.join("ledger"),
+        cache_bytes: 1 << 20,
+        write_buffer_bytes: 4 << 20,
+        reserve_bytes: 0,
+        new_id: "small".into(),
+        clock: Arc::new(ManualClock::default()),
+    }
+}
+
 fn opening(name: &str) -> Request {
     let open = OpenWallet {
         id: name.parse().unwrap(),
@@ -27,17 +39,9 @@ fn opening(name: &str) -> Request {
 }
 
 #[tokio::test]
-async fn opened_again_from_the_disk_it_holds_what_was_acknowledged_and_goes_on() {
+async fn opened_again_it_holds_what_was_acknowledged_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = FjallLedger::open(LedgerOptions {
-        dir: dir.path().join("ledger"),
-        cache_bytes: 1 << 20,
-        write_buffer_bytes: 4 << 20,
-        reserve_bytes: 0,
-        new_id: "again".into(),
-        clock: Arc::new(ManualClock::default()),
-    })
-    .unwrap();
+    let ledger = FjallLedger::open(options(dir.path())).unwrap();
     for n in 0..20 {
         ledger.commit(&[opening(&format!("w{n}"))]).await.unwrap();
         let head = ledger.head_now();

@@ -1,19 +1,16 @@
 //! What a past balance costs, in reads: never in time, which is the machine's.
 
-use std::sync::Arc;
-
 use wallet_core::{
     command::{Action, Command, Mode, Move, OpenWallet, Request},
     ids::{Actor, WalletId},
     key::ScopedKey,
-    model::ManualClock,
     outcome::{Answer, Outcome},
     ports::LedgerStore as _,
     text::Metadata,
 };
 
 use super::*;
-use crate::adapters::embedded::ledger::{FjallLedger, LedgerOptions};
+use crate::adapters::embedded::ledger::{FjallLedger, tests::options};
 
 /// Numbers that are the same in every run (xorshift).
 struct Dice(u64);
@@ -56,14 +53,7 @@ async fn commit(ledger: &FjallLedger, key: &str, actions: Vec<Action>) {
 /// is 0.01, so a balance is a number of entries. One in ten asks at the head.
 async fn most_reads(shape: &str, count: u64) -> (Reads, u64) {
     let dir = tempfile::tempdir().unwrap();
-    let options = LedgerOptions {
-        dir: dir.path().join("ledger"),
-        cache_bytes: 1 << 20,
-        write_buffer_bytes: 4 << 20,
-        reserve_bytes: 0,
-        new_id: "reads".into(),
-        clock: Arc::new(ManualClock::default()),
-    };
+    let options = options(dir.path());
     let mut ledger = FjallLedger::open(options.clone()).unwrap();
     let open = OpenWallet {
         id: id("w"),
