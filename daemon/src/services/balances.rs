@@ -237,6 +237,8 @@ impl Balances {
     }
 
     async fn cached(&self, wallet: &WalletId, min_seq: Option<u64>) -> Result<Option<BalanceAt>, ServiceError> {
+        // The age first: what is followed and noted between the two questions only makes the balance newer than it says.
+        let stamp = self.stamped().await;
         let (found, position) = match within("cache.get", self.cache.get(wallet)).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -247,11 +249,8 @@ impl Balances {
         };
         let found = found.filter(|found| min_seq.is_none_or(|min| found.seq >= min || position >= min));
         // Nothing is missing up to the moment that was noted last, if this part of the cache has followed so far.
-        let stamped = match &found {
-            Some(_) => self.stamped().await.filter(|(upto, _)| upto.seq <= position),
-            None => None,
-        };
-        let (Some(found), Some((upto, moment))) = (found, stamped) else {
+        let stamp = stamp.filter(|(upto, _)| upto.seq <= position);
+        let (Some(found), Some((upto, moment))) = (found, stamp) else {
             self.cache_reads.misses.one();
             return Ok(None);
         };

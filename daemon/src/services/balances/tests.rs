@@ -1,5 +1,10 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
 use wallet_core::{
+    account::Status,
     model::{ManualClock, MemoryLedger},
+    ports::{CachedBalance, StoreError},
     time::SECOND,
 };
 
@@ -63,4 +68,71 @@ async fn what_is_not_there_yet_is_refused_and_what_was_is_said() {
     let question = Question { min_seq: Some(4), ..Question::default() };
     assert!(balances.balance(&id("w"), &question).await.is_err());
     assert!(balances.balance(&id("nobody"), &Question::default()).await.is_err());
+}
+
+/// A cache whose follower writes a page between any two questions to it.
+struct Followed {
+    cache: MemoryCache,
+    pages: AtomicU64,
+}
+
+impl Followed {
+    async fn follow(&self) {
+        let from = self.pages.fetch_add(1, Ordering::Relaxed);
+        let to = CachePosition { epoch: 1, seq: from + 1 };
+        let balance = CachedBalance {
+            epoch: 1,
+            seq: to.seq,
+            balance: Balance::parse_exact("1.00").unwrap(),
+            asset: "EUR".parse().unwrap(),
+            status: Status::Active,
+            recorded_at: Timestamp::from_micros(0),
+        };
+        self.cache.follow(&[(id("w"), balance)], from, to).await.unwrap();
+        self.cache.stamp(to, Timestamp::from_micros(i64::try_from(to.seq).unwrap())).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl BalanceCache for Followed {
+    async fn get(&self, wallet: &WalletId) -> Result<(Option<CachedBalance>, u64), StoreError> {
+        self.follow().await;
+        self.cache.get(wallet).await
+    }
+
+    async fn stamped(&self) -> Result<Option<(CachePosition, Timestamp)>, StoreError> {
+        self.follow().await;
+        self.cache.stamped().await
+    }
+
+    async fn put_if_newer(&self, balances: &[(WalletId, CachedBalance)], read_at: u64) -> Result<(), StoreError> {
+        self.cache.put_if_newer(balances, read_at).await
+    }
+
+    async fn follow(&self, _: &[(WalletId, CachedBalance)], _: u64, _: CachePosition) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn position(&self) -> Result<CachePosition, StoreError> {
+        self.cache.position().await
+    }
+
+    async fn stamp(&self, _: CachePosition, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_followed_between_two_questions_is_no_miss() {
+    let ledger = Arc::new(MemoryLedger::new("test"));
+    let cache = Arc::new(Followed { cache: MemoryCache::new(), pages: AtomicU64::new(0) });
+    let balances = Balances::new(ledger, cache, Arc::new(ManualClock::default()));
+    // Nobody knows this wallet but the cache.
+    let question = Question { cached: true, ..Question::default() };
+    let said = balances.balance(&id("w"), &question).await.unwrap();
+    assert_eq!((said.balance.to_string(), said.cached_age.is_some()), ("1.00".to_owned(), true));
 }
