@@ -1,6 +1,6 @@
 //! `walletd serve`: lock, stores, services, socket; then the orderly end.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{ops::RangeInclusive, process::ExitCode, sync::Arc, thread::available_parallelism};
 
 use anyhow::Context as _;
 use wallet_core::ports::Clock as _;
@@ -15,15 +15,16 @@ use crate::{
     services::access::{AccessEvent, AccessLog as _, AccessRecords},
 };
 
-/// Threads of the runtime: requests are short, and the writer has a thread of its own.
-const WORKERS: usize = 2;
+/// Threads of the runtime, at least and at most: requests are short, and the writer has a thread of its own. With one alone, what
+/// reads a file holds all others up; beyond some, the one writer is what all wait for.
+const WORKERS: RangeInclusive<usize> = 2..=8;
 /// Threads that wait on files (SQLite, verification); idle ones go away.
 const BLOCKING: usize = 8;
 
 /// Serves until told to stop. 0 after an orderly end, 1 if a second signal or the time limit cut it short.
 pub fn serve(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(workers())
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
@@ -32,6 +33,12 @@ pub fn serve(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {
     // What a hard stop leaves running is not waited for.
     runtime.shutdown_background();
     ended
+}
+
+/// One a processor.
+fn workers() -> usize {
+    available_parallelism()
+        .map_or(*WORKERS.start(), |processors| processors.get().clamp(*WORKERS.start(), *WORKERS.end()))
 }
 
 async fn run(config: &Config, how: Opening) -> anyhow::Result<ExitCode> {

@@ -16,11 +16,14 @@ postgres_init() {
       --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$LOGS/postgres-init.log" 2>&1
     echo "include 'stack.conf'" >>"$data/postgresql.conf"
   fi
+  local shared_buffers=64MB
+  # As docker-compose.yml has it.
+  [ "${DURABLE:-}" != 1 ] || shared_buffers=512MB
   cat >"$data/stack.conf" <<C
 listen_addresses = '127.0.0.1'
 port = $(port postgres)
 unix_socket_directories = '$RUN'
-shared_buffers = 64MB
+shared_buffers = $shared_buffers
 max_connections = 300
 timezone = 'UTC'
 ssl = on

@@ -154,6 +154,7 @@ impl FjallLedger {
             }
         }
         writer.tail.add(&rows.journal);
+        self.cuts.add(decision.records.iter().map(Arc::as_ref));
         for account in self.behind.done(due) {
             writer.accounts.insert(account.id.clone(), Box::new(account));
         }

@@ -14,6 +14,7 @@
 mod behind;
 mod codec;
 mod commit;
+mod cuts;
 mod merge;
 mod past;
 mod read;
@@ -42,7 +43,7 @@ use wallet_core::{
     time::Timestamp,
 };
 
-use self::{behind::Behind, tail::Tail};
+use self::{behind::Behind, cuts::Cuts, tail::Tail};
 use crate::adapters::recent::Recent;
 
 /// The name errors give this store.
@@ -80,6 +81,7 @@ pub struct FjallLedger {
     head: RwLock<Cut>,
     assets: RwLock<Assets>,
     behind: Behind,
+    cuts: Cuts,
     recent: Recent,
 }
 
@@ -270,7 +272,8 @@ impl FjallLedger {
         let head = store.head(&id)?;
         let assets = store.assets()?;
         let behind = Behind::of(&store, start(&id), head, assets.clone())?;
-        let (tail, lost) = Tail::open(&tail_dir(&options.dir), head)?;
+        let (tail, lost) = Tail::open(&beside(&options.dir, "tail"), head)?;
+        let cuts = Cuts::open(&beside(&options.dir, "cuts"), &id, head.seq)?;
         let ledger = Self {
             id,
             engine: RwLock::new(Some(Arc::new(store))),
@@ -282,6 +285,7 @@ impl FjallLedger {
             head: RwLock::new(head),
             assets: RwLock::new(assets),
             behind,
+            cuts,
             recent: Recent::default(),
             options,
         };
@@ -343,6 +347,7 @@ impl FjallLedger {
         let store = Arc::new(Engine::open(&self.options).map_err(engine)?);
         let head = store.head(&self.id)?;
         let assets = store.assets()?;
+        self.cuts.forget_behind(head.seq)?;
         writer.accounts.clear();
         writer.open = past::Open::default();
         self.behind.replace(Behind::of(&store, start(&self.id), head, assets.clone())?);
@@ -359,10 +364,11 @@ fn start(id: &str) -> Cut {
     Cut { epoch: 1, seq: 0, recorded_at: Timestamp::EPOCH, hash: genesis(id) }
 }
 
-/// The tail lies beside the store, not in it.
-fn tail_dir(dir: &Path) -> PathBuf {
+/// What lies beside the store, not in it.
+fn beside(dir: &Path, what: &str) -> PathBuf {
     let mut name = dir.as_os_str().to_owned();
-    name.push(".tail");
+    name.push(".");
+    name.push(what);
     PathBuf::from(name)
 }
 

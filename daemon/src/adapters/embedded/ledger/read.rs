@@ -21,6 +21,7 @@ use super::{
     Engine, FjallLedger,
     codec::{self, damaged},
     commit::account_key,
+    cuts::CutRow,
     engine, merge,
     search::Search,
 };
@@ -85,16 +86,12 @@ impl LedgerStore for FjallLedger {
         if seq >= head.seq {
             return Ok(head);
         }
-        let store = self.engine()?;
-        let Some(stored) = store.needed(seq)? else {
+        let Some(row) = self.cut_row(seq)? else {
             return Ok(self.start());
         };
-        match stored.record.group {
-            Some(part) if !stored.record.ends_group() => {
-                let before = seq.saturating_sub(u64::from(part.index) + 1);
-                Ok(store.needed(before)?.map_or_else(|| self.start(), |stored| stored.cut()))
-            }
-            _ => Ok(stored.cut()),
+        match row.before_group() {
+            None => Ok(row.cut()),
+            Some(before) => Ok(self.cut_row(before)?.map_or_else(|| self.start(), |row| row.cut())),
         }
     }
 
@@ -103,7 +100,7 @@ impl LedgerStore for FjallLedger {
         if head.seq == 0 || at >= head.recorded_at {
             return Ok(head);
         }
-        let seq = self.engine()?.seq_at(at, head.seq)?;
+        let seq = self.seq_at(at, head.seq)?;
         self.cut_at(seq).await
     }
 
@@ -161,8 +158,8 @@ impl LedgerStore for FjallLedger {
         };
         if query.axis == Axis::Recorded {
             (bounds.from, bounds.to) = (Timestamp::MIN, Timestamp::MAX);
-            bounds.from_seq = store.seq_at(from.plus_micros(-1), head.seq)? + 1;
-            bounds.to_seq = query.known.min(store.seq_at(to, head.seq)?);
+            bounds.from_seq = self.seq_at(from.plus_micros(-1), head.seq)? + 1;
+            bounds.to_seq = query.known.min(self.seq_at(to, head.seq)?);
         }
         let mut entries = merge::list(&search, &bounds)?;
         let more = entries.len() > query.limit;
@@ -216,6 +213,32 @@ impl FjallLedger {
         super::start(&self.id)
     }
 
+    /// What a cut at a record is; none for seq 0.
+    fn cut_row(&self, seq: u64) -> Result<Option<CutRow>, StoreError> {
+        if let Some(row) = self.cuts.get(seq) {
+            return Ok(Some(row));
+        }
+        let stored = self.engine()?.needed(seq)?;
+        Ok(stored.map(|stored| {
+            self.cuts.add([stored.as_ref()]);
+            CutRow::of(&stored)
+        }))
+    }
+
+    /// The last seq recorded at or before a time: a binary search, since time grows with seq.
+    fn seq_at(&self, at: Timestamp, head: u64) -> Result<u64, StoreError> {
+        let (mut low, mut high) = (0, head);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.cut_row(middle)?.is_some_and(|row| row.cut().recorded_at <= at) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(low)
+    }
+
     /// An account as it is now. In this order: what is no longer behind has its row.
     pub(super) fn account_now(&self, store: &Engine, id: &AccountId) -> Result<Option<Account>, StoreError> {
         match self.behind.get(id) {
@@ -233,20 +256,5 @@ impl Engine {
         }
         let missing = || StoreError::corrupt(super::STORE, format!("record {seq} is missing from the journal"));
         self.stored(seq)?.ok_or_else(missing).map(Some)
-    }
-
-    /// The last seq recorded at or before a time: a binary search, since time grows with seq.
-    fn seq_at(&self, at: Timestamp, head: u64) -> Result<u64, StoreError> {
-        let (mut low, mut high) = (0, head);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            let stored = self.needed(middle)?;
-            if stored.is_some_and(|stored| stored.record.recorded_at <= at) {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        Ok(low)
     }
 }
