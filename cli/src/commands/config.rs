@@ -42,6 +42,7 @@ struct Row {
 
 impl Record for Row {
     const COLUMNS: &'static [&'static str] = &["setting", "value", "origin"];
+    const TABLE: &'static [&'static str] = &["setting", "value"];
 
     fn cell(&self, column: &str) -> Cell<'_> {
         match column {
@@ -50,6 +51,19 @@ impl Record for Row {
             "origin" => Cell::maybe(self.origin.as_deref()),
             _ => Cell::None,
         }
+    }
+}
+
+/// The same where the origin was asked for.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Traced(Row);
+
+impl Record for Traced {
+    const COLUMNS: &'static [&'static str] = Row::COLUMNS;
+
+    fn cell(&self, column: &str) -> Cell<'_> {
+        self.0.cell(column)
     }
 }
 
@@ -90,5 +104,8 @@ pub fn run(ctx: &Context, command: Command) -> Result<(), CliError> {
         row("config_file", ctx.paths.config_file().display().to_string(), "XDG_CONFIG_HOME, HOME".into()),
         row("state_folder", ctx.paths.state.display().to_string(), "XDG_STATE_HOME, HOME".into()),
     ];
+    if args.origin {
+        return ctx.out().list("config", &rows.map(Traced), Meta::new());
+    }
     ctx.out().list("config", &rows, Meta::new())
 }

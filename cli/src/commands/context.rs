@@ -9,7 +9,7 @@ use wallet_core::{money::Quantity, time::calendar::Zone};
 
 use crate::{
     auth::identity::of_named,
-    config::{DEFAULT_CONTEXT, File, Named},
+    config::{DEFAULT_CONTEXT, File, Named, Origin},
     context::Context,
     error::CliError,
     output::{Cell, Format, Meta, Record},
@@ -211,6 +211,14 @@ fn set(ctx: &Context, mut file: File, args: Set) -> Result<(), CliError> {
         && args.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if !good {
         return Err(CliError::usage("a context's name is 1 to 64 of A-Z a-z 0-9 . _ -"));
+    }
+    for (origin, kept_by) in [(&ctx.settings.endpoint.origin, "--daemon"), (&ctx.settings.tz.origin, "--zone")] {
+        if let Origin::Flag(flag) = origin {
+            let text = format!("{flag} is for one command, and kept by no context");
+            return Err(
+                CliError::usage(text).hint(format!("To keep it in this one, say {kept_by}. Nothing was changed."))
+            );
+        }
     }
     let named = file.contexts.entry(args.name.clone()).or_default();
     if let Some(daemon) = args.daemon {

@@ -58,6 +58,27 @@ fn a_loose_configuration_file_is_refused() {
 }
 
 #[test]
+fn a_context_says_which_options_it_keeps() {
+    let home = Home::new();
+    let kept = [("--tz UTC", "--zone"), ("--socket /run/w.sock", "--daemon"), ("--url http://127.0.0.1:1", "--daemon")];
+    for (flag, by) in kept {
+        let ran = home.run(&format!("context set night {flag} -o json"));
+        assert_eq!((ran.code, &ran.error()["code"]), (2, &"usage".into()), "{flag}");
+        assert!(ran.error()["hint"].as_str().unwrap().contains(by), "{flag}");
+    }
+    assert_eq!(home.run("context show night").code, 3, "nothing was made");
+}
+
+#[test]
+fn where_a_setting_comes_from_is_a_column_of_its_own() {
+    let home = Home::new();
+    let heads =
+        |line: &str| home.run(line).out.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(heads("config show -o table"), "SETTING VALUE");
+    assert_eq!(heads("config show --origin -o table"), "SETTING VALUE ORIGIN");
+}
+
+#[test]
 fn without_a_home_the_passwd_entry_decides() {
     let home = Home::new();
     let with = home.command("config show -o json").env_clear().output().unwrap();
