@@ -89,6 +89,11 @@ impl Counts {
     }
 }
 
+/// True if a row's money has moved, now or before.
+pub fn is_committed(outcome: &str) -> bool {
+    matches!(outcome, "ok" | "replayed")
+}
+
 /// True if a row was judged and turned down.
 pub fn is_failed(outcome: &str) -> bool {
     matches!(outcome, "refused" | "conflict")
@@ -212,7 +217,7 @@ pub fn scan(mut reader: impl io::BufRead, rows: u64, atomic: bool) -> io::Result
             break;
         };
         held.tally.take(&line.outcome, || Some(Failure::of(&line)));
-        let settled = matches!(&*line.outcome, "ok" | "replayed" | "refused" | "conflict");
+        let settled = is_committed(&line.outcome) || is_failed(&line.outcome);
         held.stopped |= !settled;
         if !held.stopped {
             if chunk != Some(line.chunk) {

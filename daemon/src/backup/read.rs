@@ -171,7 +171,11 @@ impl Lines {
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
         match self.input.by_ref().take(limit).read_until(b'\n', &mut self.line) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(BackupError::file(&self.path)(error)),
-            Err(error) => Err(BackupError::damaged(format!("{}: {error}", self.path.display()))),
+            Err(error) => {
+                let path = self.path.display();
+                let what = "it was cut off or damaged, or is no backup of walletd";
+                Err(BackupError::damaged(format!("{path} cannot be unpacked ({error}): {what}")))
+            }
             Ok(_) if self.line.last() == Some(&b'\n') => Ok(()),
             Ok(_) => Err(BackupError::damaged(format!("{} breaks off: it has no last line", self.path.display()))),
         }

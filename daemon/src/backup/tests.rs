@@ -122,8 +122,12 @@ async fn a_damaged_or_short_backup_is_refused_and_leaves_nothing() {
         assert!(matches!(error, BackupError::Damaged(_)), "{error:?}");
         assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
     }
-    fs::write(&file, "not zstd at all").unwrap();
-    assert!(restore(&file, &data, fjall(clock.clone()), clock.as_ref()).await.is_err());
+    let whole = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    for broken in [b"not zstd at all", &whole[..whole.len() / 2]] {
+        fs::write(&file, broken).unwrap();
+        let error = restore(&file, &data, fjall(clock.clone()), clock.as_ref()).await.unwrap_err();
+        assert!(matches!(&error, BackupError::Damaged(what) if what.contains("cut off or damaged")), "{error:?}");
+    }
 }
 
 #[tokio::test]

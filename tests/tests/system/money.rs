@@ -153,7 +153,9 @@ fn a_batch_stops_or_holds_together_when_told_to() {
     world.file("atomic.csv", text.replace("\na,", "\na2,").replace("\nb,", "\nb2,").replace("\nc,", "\nc2,"));
     world.ctl("batch run atomic.csv --atomic --yes").exits(8);
     assert_eq!(world.balance("w_1"), "1.00");
-    world.ctl("batch report stop.csv --failed --results stop.ndjson --out failed.csv");
+    let reported = world.ctl("batch report stop.csv --failed --results stop.ndjson --out failed.csv");
+    assert_eq!(world.read("failed.csv"), "key,op,from,to,amount,asset\nb,withdraw,w_1,,5,EUR\n");
+    assert!(reported.err.contains("1 rows were not judged"), "{}", reported.err);
 }
 
 #[test]

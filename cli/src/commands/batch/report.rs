@@ -14,7 +14,7 @@ use crate::{
     batch::{
         check::Format,
         input::Source,
-        outcomes::{ResultLine, is_failed},
+        outcomes::{ResultLine, is_committed, is_failed},
         results::View,
         sort::Sorter,
     },
@@ -90,8 +90,15 @@ fn shown(line: &ResultLine<'_>) -> Shown {
 /// Writes the failed rows as they stand in the batch file, under its header, in file order.
 fn write_failed(ctx: &Context, source: &Arc<Source>, view: &View, out: &Path, force: bool) -> Result<(), CliError> {
     let mut failed = Sorter::<8>::default();
-    view.each(|line| if is_failed(&line.outcome) { failed.push(line.line.to_be_bytes()) } else { Ok(()) })
-        .map_err(|error| of_results(&error))?;
+    let mut not_judged = 0_u64;
+    view.each(|line| {
+        if is_failed(&line.outcome) {
+            return failed.push(line.line.to_be_bytes());
+        }
+        not_judged += u64::from(!is_committed(&line.outcome));
+        Ok(())
+    })
+    .map_err(|error| of_results(&error))?;
     let wrong = |error: io::Error| CliError::usage(format!("{}: {error}", out.display()));
     if !force && out.exists() {
         return Err(CliError::usage(format!("{} is there already", out.display())).hint("Add --force to replace it."));
@@ -122,6 +129,10 @@ fn write_failed(ctx: &Context, source: &Arc<Source>, view: &View, out: &Path, fo
     copy().map_err(wrong)?;
     let temporary = to.into_inner().map_err(|error| wrong(error.into_error()))?;
     temporary.persist(out).map_err(|error| wrong(error.error))?;
+    if not_judged > 0 {
+        ctx.prompt
+            .note(&format!("{not_judged} rows were not judged and are not in it: walletctl batch resume sends them"));
+    }
     let done = Written { file: out.display().to_string(), rows: written };
     ctx.out().one("batch.report_file", &done, Meta::new())
 }
