@@ -45,7 +45,7 @@ use super::{
 };
 
 /// Accounts the writer keeps; about 400 bytes each.
-pub(super) const CACHED_ACCOUNTS: usize = 30_000;
+pub(super) const CACHED_ACCOUNTS: usize = 16_384;
 /// How often one commit is tried before its caller is told that the ledger is not available.
 const MAX_TRIES: u32 = 4;
 /// The first pause after a connection could not be had; it doubles up to [`MAX_PAUSE`]. Who comes within it is refused at once.

@@ -22,7 +22,7 @@ use super::{
     ASSET_PREFIX, CachedAccounts, DURABLE, Engine, FjallLedger, STORE, Writer,
     behind::{Due, UNTIL},
     codec::{self, EntryRow},
-    engine,
+    engine, keep,
     past::PastRow,
 };
 
@@ -42,7 +42,7 @@ impl FjallLedger {
             Err(_) => self.reopen(&mut writer)?,
         };
         self.check_room()?;
-        self.ease(&store);
+        Self::ease(&store);
         let decision = self.decide(&store, &mut writer, requests)?;
         if decision.state.head.seq > codec::MAX_SEQ {
             return Err(StoreError::unavailable(STORE, "the journal is full"));
@@ -156,7 +156,7 @@ impl FjallLedger {
         writer.tail.add(&rows.journal);
         self.cuts.add(decision.records.iter().map(Arc::as_ref));
         for account in self.behind.done(due) {
-            writer.accounts.insert(account.id.clone(), Box::new(account));
+            keep(&mut writer.accounts, account);
         }
         if decision.records.iter().any(|stored| matches!(stored.record.event, Event::AssetRegistered(_))) {
             self.set_assets(decision.state.assets.clone());
@@ -183,10 +183,11 @@ impl FjallLedger {
         Ok(())
     }
 
-    /// Waits while too much is in memory that is still to be written out. fjall itself waits only when four memtables of
+    /// Waits while a quarter more is in memory than the memtables hold, and so is still to be written out. fjall itself waits only when four memtables of
     /// one keyspace do, long steps behind a commit, and lets one that is being filled grow until its thread has time for it.
-    fn ease(&self, store: &Engine) {
-        let most = self.options.write_buffer_bytes.saturating_mul(2);
+    /// What fjall counts takes about twice as much in fact.
+    fn ease(store: &Engine) {
+        let most = store.memtable_bytes.saturating_mul(5) / 4;
         let mut waited = Duration::ZERO;
         while store.db.write_buffer_size() > most && waited < EASE {
             std::thread::sleep(EASE_STEP);
@@ -202,7 +203,7 @@ impl FjallLedger {
             Err(_) => self.reopen(&mut writer)?,
         };
         self.check_room()?;
-        self.ease(&store);
+        Self::ease(&store);
         let mut needs = Needs::default();
         for stored in records {
             needs.add_record(stored);

@@ -49,7 +49,7 @@ use crate::adapters::recent::Recent;
 /// The name errors give this store.
 const STORE: &str = "ledger";
 /// Accounts the writer keeps decoded; about 400 bytes each. One that is not there costs a few microseconds.
-const CACHED_ACCOUNTS: usize = 30_000;
+const CACHED_ACCOUNTS: usize = 16_384;
 /// How long a reopening waits for readers to let go of the old store.
 const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// fdatasync: data and the size needed to read it back are on disk before the answer.
@@ -96,10 +96,21 @@ struct Engine {
     answers: Keyspace,
     reversals: Keyspace,
     meta: Keyspace,
+    /// What the memtables that are being filled hold at the most, as the store counts.
+    memtable_bytes: u64,
 }
 
 /// Accounts decoded, by their ids.
 type CachedAccounts = quick_cache::unsync::Cache<AccountId, Box<Account>>;
+
+/// Puts an account in place of what it was: a box that stays does not keep a page of memory alone.
+fn keep(accounts: &mut CachedAccounts, account: Account) {
+    if let Some(mut kept) = accounts.get_mut(&account.id) {
+        **kept = account;
+        return;
+    }
+    accounts.insert(account.id.clone(), Box::new(account));
+}
 
 /// What only the one writer uses.
 struct Writer {
@@ -178,8 +189,10 @@ impl Engine {
             .max_journaling_size(LOG_BYTES)
             .worker_threads(WORKERS)
             .open()?;
-        let keyspace = |name: &str, share: u64, asked: Asked| {
+        let mut memtable_bytes: u64 = 0;
+        let mut keyspace = |name: &str, share: u64, asked: Asked| {
             let bytes = (options.write_buffer_bytes / share).max(MIN_MEMTABLE);
+            memtable_bytes = memtable_bytes.saturating_add(bytes);
             db.keyspace(name, || asked.options().max_memtable_size(bytes))
         };
         Ok(Self {
@@ -192,6 +205,7 @@ impl Engine {
             answers: keyspace("answers", 32, Asked::IfThere)?,
             reversals: keyspace("reversals", 64, Asked::IfThere)?,
             meta: keyspace("meta", 64, Asked::IfThere)?,
+            memtable_bytes,
             db,
         })
     }
