@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
     io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use wallet_api::types::Status;
@@ -17,9 +18,14 @@ const CHUNK: u64 = 5_000;
 /// When the wallets of a benchmark opened.
 pub const OPENED: &str = "2010-01-01T00:00:00Z";
 
+/// A connection that was not used for so long is made anew: the daemon closes it after a minute, and the raw limits
+/// or a file that is being made take longer.
+const FRESH: Duration = Duration::from_secs(20);
+
 /// A daemon to fill.
 pub struct Loader {
     wire: Wire,
+    used: Instant,
     socket: PathBuf,
     /// In front of every wallet and key, so that a running daemon can be measured again.
     pub name: String,
@@ -42,13 +48,16 @@ impl Loader {
     /// Connects.
     pub async fn connect(socket: &Path, name: String, flight: Flight) -> Result<Self, CliError> {
         let wire = Wire::connect(socket).await.map_err(|error| broken(&error))?;
-        Ok(Self { wire, socket: socket.to_owned(), name, flight, keys: 0 })
+        Ok(Self { wire, used: Instant::now(), socket: socket.to_owned(), name, flight, keys: 0 })
     }
 
-    /// Connects anew: the daemon closes a connection that was not used while something long was measured.
-    pub async fn again(&mut self) -> Result<(), CliError> {
-        self.wire = Wire::connect(&self.socket).await.map_err(|error| broken(&error))?;
-        Ok(())
+    /// The connection, made anew if the daemon may have closed it.
+    async fn wire(&mut self) -> Result<&mut Wire, CliError> {
+        if self.used.elapsed() > FRESH {
+            self.wire = Wire::connect(&self.socket).await.map_err(|error| broken(&error))?;
+        }
+        self.used = Instant::now();
+        Ok(&mut self.wire)
     }
 
     /// The name of a wallet.
@@ -115,8 +124,9 @@ impl Loader {
         go_on(&self.flight)?;
         self.keys += 1;
         let key = format!("{}-{}", self.name, self.keys);
-        let status = self.wire.post(path, &key, body.as_bytes()).await.map_err(|error| broken(&error))?;
-        let answer = self.wire.body();
+        let wire = self.wire().await?;
+        let status = wire.post(path, &key, body.as_bytes()).await.map_err(|error| broken(&error))?;
+        let answer = wire.body();
         let refused = memchr::memmem::find(answer, b"\"refused\"").is_some();
         if status >= 300 || refused {
             return Err(unexpected(path, status, answer));
@@ -126,8 +136,9 @@ impl Loader {
 
     /// What the daemon says of itself.
     pub async fn status(&mut self) -> Result<Status, CliError> {
-        let status = self.wire.get("/v1/status").await.map_err(|error| broken(&error))?;
-        serde_json::from_slice(self.wire.body()).map_err(|_| unexpected("/v1/status", status, self.wire.body()))
+        let wire = self.wire().await?;
+        let status = wire.get("/v1/status").await.map_err(|error| broken(&error))?;
+        serde_json::from_slice(wire.body()).map_err(|_| unexpected("/v1/status", status, wire.body()))
     }
 
     /// The head's seq.

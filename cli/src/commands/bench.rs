@@ -208,7 +208,6 @@ impl Run<'_> {
         }
         if self.wants(Scenario::Report) {
             self.note("wallets for the report");
-            self.loader.again().await?;
             let measure = reports::all_wallets(&self.daemon.socket, &mut self.loader, self.args.wallets).await?;
             self.add(measure)?;
         }
@@ -374,7 +373,6 @@ impl Run<'_> {
         for &entries in &self.args.entries {
             for shape in Shape::ALL {
                 self.note(&format!("{shape:?}, {entries} entries"));
-                self.loader.again().await?;
                 let history = points::history(&mut self.loader, shape, entries, &self.ctx.flight).await?;
                 // What is asked is how long looking up takes, not beside what it is done.
                 self.daemon.at_rest().await;

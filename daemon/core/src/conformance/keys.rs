@@ -79,6 +79,62 @@ pub(super) async fn a_refusal_does_not_burn_its_key(bed: &dyn Bed<dyn LedgerStor
     Ok(())
 }
 
+pub(super) async fn a_known_key_replays_though_it_would_be_refused_now(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
+    let ledger = bed.fresh("spent").await?;
+    for id in ["a", "b"] {
+        done(&*ledger, vec![open(id, "EUR", "0")?]).await?;
+    }
+    done(&*ledger, vec![pay("in", "-", "a", "15", None)?, pay("b", "-", "b", "1", None)?]).await?;
+    let (out, other) = (pay("out", "a", "-", "10", None)?, pay("out", "a", "-", "11", None)?);
+    done(&*ledger, vec![out.clone()]).await?;
+    let group = vec![pay("g1", "a", "-", "5", None)?, pay("g2", "b", "-", "1", None)?];
+    assert_eq!(words(&commit(&*ledger, Mode::Atomic, group.clone()).await?), ["ok", "ok"]);
+    let poor = pay("poor", "a", "-", "1", None)?;
+    // Beside what is new, as a store may decide on what it knows by itself: the new one is written, the wallet is empty.
+    let mut fresh = 0;
+    let mut new = || {
+        fresh += 1;
+        pay(&format!("new-{fresh}"), "-", "b", "1", None)
+    };
+    for _ in 0..20 {
+        done(&*ledger, vec![new()?]).await?;
+    }
+    let came = commit(&*ledger, Mode::Continue, vec![new()?, out.clone(), poor.clone(), other.clone()]).await?;
+    assert_eq!(words(&came), ["ok", "replayed", "insufficient_funds", "conflict amount"]);
+    let came = commit(&*ledger, Mode::Continue, vec![out.clone(), poor.clone(), other]).await?;
+    assert_eq!(words(&came), ["replayed", "insufficient_funds", "conflict amount"]);
+    for _ in 0..20 {
+        done(&*ledger, vec![new()?]).await?;
+    }
+    let partly = vec![pay("g3", "a", "-", "1", None)?, pay("g1", "a", "-", "5", None)?];
+    let asked = [
+        request(Mode::Continue, vec![new()?])?,
+        request(Mode::Atomic, group)?,
+        request(Mode::Atomic, partly)?,
+        request(Mode::Stop, vec![poor.clone(), out.clone()])?,
+    ];
+    let mut came = Vec::new();
+    for answer in ledger.commit(&asked).await? {
+        came.push(words(&outcomes(vec![answer])?).join(" "));
+    }
+    let partly = "group_partly_applied group_partly_applied";
+    assert_eq!(came, ["ok", "replayed replayed", partly, "insufficient_funds not_attempted"]);
+    // More than is decided before something is on its way to a server.
+    for known in [600, 1_400] {
+        let mut many = Vec::new();
+        while many.len() < 1_500 {
+            many.push(if many.len() == known { out.clone() } else { new()? });
+        }
+        many.insert(700, poor.clone());
+        let came = commit(&*ledger, Mode::Continue, many).await?;
+        let count = |word: &str| words(&came).iter().filter(|came| *came == word).count();
+        assert_eq!((count("ok"), count("replayed"), count("insufficient_funds")), (1_499, 1, 1));
+    }
+    assert_eq!(balance(&*ledger, "a").await?, "0.00");
+    assert_eq!(balance(&*ledger, "b").await?, format!("{fresh}.00"));
+    Ok(())
+}
+
 pub(super) async fn scopes_are_apart(bed: &dyn Bed<dyn LedgerStore>) -> Checked {
     let ledger = bed.fresh("scopes").await?;
     done(&*ledger, vec![open("a", "EUR", "0")?]).await?;

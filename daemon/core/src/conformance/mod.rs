@@ -106,6 +106,7 @@ pub const LEDGER_CHECKS: &[Check<dyn LedgerStore>] = checks![
     keys::a_key_commits_at_most_once,
     keys::a_conflict_names_the_field,
     keys::a_refusal_does_not_burn_its_key,
+    keys::a_known_key_replays_though_it_would_be_refused_now,
     keys::scopes_are_apart,
     keys::racing_commits_of_one_key_move_money_once,
     keys::a_requests_own_key_keeps_every_outcome,

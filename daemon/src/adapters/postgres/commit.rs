@@ -6,7 +6,8 @@
 //! 2. decided in memory ([`decision`]), then all rows by one statement a table, the clock row, commit: sent at once. Of a
 //!    large batch the first records are on their way while the rest is decided.
 //!
-//! Where the first round trip would bring nothing new, there is only one ([`super::guess`]).
+//! Where the first round trip would bring nothing new, there is only one ([`super::guess`]). That keys are new is guessed
+//! in both: the journal's index of keys refuses one that is not, and only the keys of what is refused are looked up.
 //!
 //! What certainly did not happen and may pass (the lock was not had in time, the connection was ended) is tried again a
 //! few times; without a connection the answer is `Unavailable` at once. When the answer to a commit is lost, the clock row
@@ -38,7 +39,7 @@ use super::{
     codec::{Digest, integer},
     decision,
     errors::{self, damaged},
-    guess::ServerTime,
+    guess::{self, ServerTime},
     rows,
     session::{Around, Ask, Broken, Call, Parameter, Sent, Session},
     write::{Journal, Rows, answer_name},
@@ -66,7 +67,7 @@ pub(super) struct Writer {
     pub(super) alone: bool,
     /// The server's clock.
     pub(super) time: Option<ServerTime>,
-    /// Commits that are not to be guessed.
+    /// Commits for which nothing is to be guessed.
     pub(super) caution: u32,
     /// There was no connection: none is tried before this, and the pause after the next failure.
     down: Option<(Instant, Duration)>,
@@ -104,6 +105,9 @@ pub(super) enum Failed {
     Certain(StoreError),
     /// Certainly nothing happened, and the next try may go through.
     Passing(StoreError),
+    /// Nothing happened, and the connection is as good as before: something was guessed that is not so. So many commits,
+    /// this one first, are to guess nothing.
+    Guessed(u32),
     /// The answer to this decision's commit was lost. A statement that may not have begun yet does nothing any more when the
     /// server's clock is behind the time here.
     Unknown(Box<Decision>, Option<Timestamp>, StoreError),
@@ -199,6 +203,11 @@ impl PostgresLedger {
                     writer.put_back(session);
                     return Err(error);
                 }
+                Err(Failed::Guessed(caution)) => {
+                    writer.caution = caution.max(1);
+                    writer.put_back(session);
+                    continue;
+                }
                 Err(Failed::Certain(error)) => return Err(error),
                 Err(Failed::Passing(error)) => (error, None),
                 Err(Failed::Unknown(decision, until, error)) => (error, Some((decision, until))),
@@ -279,12 +288,19 @@ impl PostgresLedger {
         work: Work<'_>,
         reads: &Reads,
     ) -> Result<Decision, Failed> {
-        if let Work::Requests(requests) = work
+        let cautious = writer.caution > 0;
+        let guessing = match work {
+            Work::Requests(requests) if !cautious => Some(requests),
+            _ => None,
+        };
+        if let Some(requests) = guessing
             && let Some(decision) = self.guess(writer, session, requests, reads).await?
         {
             return Ok(decision);
         }
-        let (state, now) = self.load(writer, session, reads).await?;
+        writer.caution = writer.caution.saturating_sub(1);
+        let keys: &[Digest] = if guessing.is_some() { &[] } else { &reads.keys };
+        let (state, now) = self.load(writer, session, reads, keys).await?;
         let before: HashMap<_, _> = state.accounts.iter().map(|(id, account)| (id.clone(), account.version)).collect();
         let head = state.head;
         // Records that are on their way while the next ones are decided.
@@ -297,6 +313,9 @@ impl PostgresLedger {
             Work::Preview(requests) => decision::at_once(state, requests, now),
             Work::Records(records) => decision::followed(state, records),
         };
+        if let (Some(requests), Ok((made, _))) = (guessing, &decided) {
+            self.prove_new(session, &mut sent, &guess::unproven(requests, &made.answers)).await?;
+        }
         let nothing = matches!(work, Work::Preview(_)) || decided.as_ref().map_or(true, |(made, _)| made.is_empty());
         if nothing && sent.is_empty() {
             session.roll_back().await.map_err(Failed::Passing)?;
@@ -309,6 +328,9 @@ impl PostgresLedger {
         match done {
             Ok(_) => {}
             Err(Broken::Unknown(error)) => return Err(Failed::Unknown(Box::new(decision), None, error)),
+            Err(Broken::Refused(error)) if guessing.is_some() && errors::contradicts(&error) => {
+                return Err(Failed::Guessed(guess::CAUTION));
+            }
             Err(other) => return Err(other.into()),
         }
         writer.keep(&decision);
@@ -316,8 +338,37 @@ impl PostgresLedger {
         Ok(decision)
     }
 
-    /// The first round trip: the lock, and what a decision has to see behind it.
-    async fn load(&self, writer: &mut Writer, session: &Session, reads: &Reads) -> Result<(State, Timestamp), Failed> {
+    /// Goes on if none of the keys is known, behind what was sent before.
+    async fn prove_new<'a>(
+        &self,
+        session: &'a Session,
+        sent: &mut Vec<Sent<'a>>,
+        keys: &[Digest],
+    ) -> Result<(), Failed> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let calls = [Call::new(Ask::Keys, [&keys as Parameter<'_>])];
+        let wrong = match session.round_behind(std::mem::take(sent), Around::Nothing, &calls).await {
+            Ok(found) => found.last().is_some_and(|rows| !rows.is_empty()),
+            Err(Broken::Refused(error)) if errors::contradicts(&error) => true,
+            Err(other) => return Err(other.into()),
+        };
+        if wrong {
+            session.roll_back().await.map_err(Failed::Passing)?;
+            return Err(Failed::Guessed(guess::CAUTION));
+        }
+        Ok(())
+    }
+
+    /// The first round trip: the lock, and what a decision has to see behind it. Of the keys only these are looked up.
+    async fn load(
+        &self,
+        writer: &mut Writer,
+        session: &Session,
+        reads: &Reads,
+        keys: &[Digest],
+    ) -> Result<(State, Timestamp), Failed> {
         // Used only if the clock turns out to be where this daemon left it.
         let assumed = writer.alone && writer.seen.is_some();
         let mut asked: Vec<String> = Vec::new();
@@ -329,7 +380,7 @@ impl PostgresLedger {
             }
         }
         let mut calls = vec![Call::new(Ask::Lock, [])];
-        let keys = also(&mut calls, !reads.keys.is_empty(), Ask::Keys, Some(&reads.keys));
+        let keys = also(&mut calls, !keys.is_empty(), Ask::Keys, Some(&keys));
         let accounts = also(&mut calls, !asked.is_empty(), Ask::Accounts, Some(&asked));
         let reversals = also(&mut calls, !reads.reversed.is_empty(), Ask::Reversals, Some(&reads.reversed));
         let answers = also(&mut calls, !reads.own_keys.is_empty(), Ask::Answers, Some(&reads.own_keys));

@@ -1,7 +1,9 @@
 //! Deciding: in memory, in order, nothing written that was not decided.
 //!
-//! A large batch is decided in parts of [`PART`] commands, each on the state the one before left, so that the server
-//! writes the first records while the rest is decided. The outcome is the same as deciding it at once.
+//! A large batch is decided in parts, each on the state the one before left, so that the server writes the first records
+//! while the rest is decided. The first parts are small, so that it waits for little: a record takes it longer than us, so
+//! it is busy with those it has while a part half as large as all of them is decided. The outcome is the same as deciding
+//! everything at once.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
@@ -25,8 +27,15 @@ use super::{
     write::answer_name,
 };
 
-/// Commands that are decided before their records are sent: enough that a statement for them costs little beside its rows.
+/// Most commands of a part: enough that a statement for them costs little beside its rows.
 pub(super) const PART: usize = 500;
+/// Commands of the first parts.
+const FIRST: usize = 64;
+
+/// How many commands to decide next, behind so many.
+fn part_behind(decided: usize) -> usize {
+    (decided / 2).clamp(FIRST, PART)
+}
 
 /// A decision, and how many of its records were sent before it was whole. Entries never are: see [`super::write`].
 pub(super) type Decided = Result<(Decision, usize), StoreError>;
@@ -50,7 +59,7 @@ pub(super) async fn in_parts(
     now: Timestamp,
     mut send: impl FnMut(&[Arc<Stored>]) + Send,
 ) -> Decided {
-    if requests.iter().map(|request| request.commands.len()).sum::<usize>() <= 2 * PART {
+    if requests.iter().map(|request| request.commands.len()).sum::<usize>() <= 2 * FIRST {
         return at_once(state, requests, now);
     }
     let mut whole = at_once(state, &[], now)?.0;
@@ -63,8 +72,8 @@ pub(super) async fn in_parts(
                 send_rest(&whole, &mut early, &mut send);
                 tokio::task::yield_now().await;
             }
-            Part::Split(request) => {
-                if let Some(answer) = split(&mut whole, &mut early, request, now, &mut send).await? {
+            Part::Split { request, behind } => {
+                if let Some(answer) = split(&mut whole, &mut early, request, behind, now, &mut send).await? {
                     whole.answers.push(answer);
                 }
             }
@@ -77,24 +86,28 @@ pub(super) async fn in_parts(
 enum Part<'a> {
     /// Requests by their places.
     Requests(Range<usize>),
-    /// One request whose commands stand each on its own, and are too many.
-    Split(&'a Request),
+    /// One request whose commands stand each on its own, and are too many; behind so many commands.
+    Split { request: &'a Request, behind: usize },
 }
 
 fn parts(requests: &[Request]) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
-    let (mut start, mut commands) = (0, 0);
+    // Where the part begins, how many commands it has, and how many are before it.
+    let (mut start, mut commands, mut behind) = (0, 0, 0);
     for (place, request) in requests.iter().enumerate() {
-        let splits = request.mode == Mode::Continue && request.commands.len() > PART;
-        if place > start && (splits || commands + request.commands.len() > PART) {
+        let (count, most) = (request.commands.len(), part_behind(behind));
+        let splits = request.mode == Mode::Continue && count > most;
+        if place > start && (splits || commands + count > most) {
             parts.push(Part::Requests(start..place));
+            behind += commands;
             (start, commands) = (place, 0);
         }
         if splits {
-            parts.push(Part::Split(request));
+            parts.push(Part::Split { request, behind });
+            behind += count;
             start = place + 1;
         } else {
-            commands += request.commands.len();
+            commands += count;
         }
     }
     if start < requests.len() {
@@ -121,6 +134,7 @@ async fn split(
     whole: &mut Decision,
     early: &mut usize,
     request: &Request,
+    behind: usize,
     now: Timestamp,
     send: &mut (impl FnMut(&[Arc<Stored>]) + Send),
 ) -> Result<Option<Answer>, StoreError> {
@@ -129,7 +143,10 @@ async fn split(
         return Ok(decide_part(whole, std::slice::from_ref(request), now)?.pop());
     }
     let mut all = Vec::with_capacity(request.commands.len());
-    for commands in request.commands.chunks(PART) {
+    let mut rest = request.commands.as_slice();
+    while !rest.is_empty() {
+        let commands;
+        (commands, rest) = rest.split_at(part_behind(behind + all.len()).min(rest.len()));
         let part = Request {
             actor: request.actor.clone(),
             only: request.only.clone(),

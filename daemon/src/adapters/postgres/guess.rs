@@ -5,8 +5,8 @@
 //! provided that the row is where it was decided on. The row is taken first and all else hangs on it, so the order of
 //! daemons and the rule that whoever has the row is the only writer stay. Whatever was guessed wrong leaves nothing
 //! behind, and the same requests go the long way: another daemon wrote (the row is elsewhere), a key is known (its index
-//! is unique), an account was changed by hand. A refusal is only given if it stands beside something that was written, since
-//! that proves the state it was judged on.
+//! is unique), an account was changed by hand. What is refused goes the long way too: nothing of it is written, so that
+//! nothing would prove its key new, and a repeat of what happened must not be told that it is refused ([`unproven`]).
 //!
 //! The time is the server's, from what its last answers said ([`ServerTime`]), never ahead of it, and the statement
 //! sees to it, behind the lock, that it is at most [`FRESH`] old. A statement whose answer is lost can therefore do nothing
@@ -18,13 +18,15 @@ use std::{
 };
 
 use wallet_core::{
-    command::{Action, Request},
+    command::{Action, Mode, Request},
     ledger::{Decision, MAX_SKEW, State},
+    outcome::{Answer, Outcome},
     time::Timestamp,
 };
 
 use super::{
     PostgresLedger,
+    codec::Digest,
     commit::{Failed, Reads, Writer},
     decision, errors, rows,
     session::{Broken, Session},
@@ -38,7 +40,7 @@ pub(super) const FRESH: i64 = 250_000;
 /// What the server's clock said longer ago is not counted on from: clocks drift.
 const LAST_TOLD: Duration = Duration::from_secs(2);
 /// Commits that go the long way after a wrong guess: keys that are known, or another daemon's writes, come in numbers.
-const CAUTION: u32 = 16;
+pub(super) const CAUTION: u32 = 16;
 
 /// Takes the clock row: no row, and so nothing done by what hangs on it, if the clock is elsewhere.
 const HELD: &str = "WITH held AS MATERIALIZED ( \
@@ -125,8 +127,22 @@ struct Ground {
     now: Timestamp,
 }
 
+/// The keys that a decision takes for new although nothing will be written under them: of what was refused, and of
+/// groups that came to nothing.
+pub(super) fn unproven(requests: &[Request], answers: &[Answer]) -> Vec<Digest> {
+    let mut keys = Vec::new();
+    for (request, answer) in requests.iter().zip(answers) {
+        let Answer::Outcomes { outcomes, replayed: false } = answer else { continue };
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
+        let whole = request.mode == Mode::Atomic && outcomes.iter().any(refused);
+        let of = request.commands.iter().zip(outcomes).filter(|(_, outcome)| whole || refused(outcome));
+        keys.extend(of.map(|(command, _)| Digest(command.key.digest())));
+    }
+    keys
+}
+
 impl PostgresLedger {
-    /// Commits in one round trip; none if nothing happened and the long way is to be gone.
+    /// Commits in one round trip; none if this is not for one.
     pub(super) async fn guess(
         &self,
         writer: &mut Writer,
@@ -139,8 +155,8 @@ impl PostgresLedger {
         let head = state.head;
         // What is wrong with it, the long way will say.
         let Ok((decision, early)) = decision::at_once(state, requests, now) else { return Ok(None) };
-        if decision.records.is_empty() {
-            return Ok(None);
+        if decision.records.is_empty() || !unproven(requests, &decision.answers).is_empty() {
+            return Err(Failed::Guessed(1));
         }
         let rows = Rows::of(&decision, early, &before, &head);
         let sent = Instant::now();
@@ -154,10 +170,7 @@ impl PostgresLedger {
             }
             Err(other) => return Err(other.into()),
         };
-        let Some(told) = told else {
-            writer.caution = CAUTION;
-            return Ok(None);
-        };
+        let Some(told) = told else { return Err(Failed::Guessed(CAUTION)) };
         writer.time = Some(ServerTime::learn(writer.time, sent, told));
         self.clock.accept();
         writer.keep(&decision);
@@ -167,10 +180,6 @@ impl PostgresLedger {
 
     /// The state and the time to decide on, if there is nothing to be asked for.
     fn ground(&self, writer: &mut Writer, requests: &[Request], reads: &Reads) -> Option<Ground> {
-        if writer.caution > 0 {
-            writer.caution -= 1;
-            return None;
-        }
         let head = writer.seen.filter(|_| writer.alone)?;
         let commands: usize = requests.iter().map(|request| request.commands.len()).sum();
         let plain = |request: &Request| {
